@@ -1,0 +1,50 @@
+/** An image of a registry into the store, under its name. */
+import { arch } from 'node:os';
+import { fail } from '../../diagnostic/build-error.js';
+import { machinePlatform, parsePlatform } from '../../oci/platform.js';
+import { formatReference, parseReference } from '../../oci/reference.js';
+import type { Emit } from '../../progress/event.js';
+import { pullImage } from '../../registry/pull.js';
+import { BlobStore } from '../../store/blobs.js';
+import { ImageIndex } from '../../store/image-index.js';
+import { openStore } from '../../store/open-store.js';
+import type { Digest } from '../../util/digest.js';
+import { openRegistry, type RegistryOptions } from './push-image.js';
+
+export interface PullRequest extends RegistryOptions {
+  readonly name: string;
+  readonly cacheDir: string;
+  /** As typed: takes one image out of an index. */
+  readonly platform?: string | undefined;
+  readonly emit: Emit;
+}
+
+/**
+ * Pulls an image, and names it in the store when it is whole.
+ * @returns the digest of what was pulled
+ * @throws BuildError `StoreNotWritable`, `InvalidPlatform`; what pullImage throws
+ */
+export async function pullToStore({ name, cacheDir, platform, emit, ...registry }: PullRequest): Promise<Digest> {
+  const reference = parseReference(name);
+  const wanted = platform === undefined ? undefined : parsePlatform(platform, machinePlatform(arch()));
+  if (typeof wanted === 'string')
+    return fail({ code: 'InvalidPlatform', message: wanted, hint: 'write os/arch, as linux/amd64' });
+  // what a build that runs now may need is safe from pruning while its folder is there, and so is what is pulled
+  const opened = openStore(cacheDir, ({ message }) =>
+    fail({
+      code: 'StoreNotWritable',
+      message: message.replace('the build goes on without its cache: ', ''),
+      hint: 'make it writable, or choose another one with --cache-dir',
+    }),
+  );
+  const client = openRegistry(reference.domain, registry);
+  try {
+    const store = new BlobStore(opened.folder);
+    const descriptor = await pullImage(client, { store, reference, platform: wanted, emit });
+    await new ImageIndex(store.folder).tag([formatReference(reference)], descriptor);
+    return descriptor.digest;
+  } finally {
+    await client.close();
+    opened.close();
+  }
+}
