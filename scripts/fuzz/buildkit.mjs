@@ -1,0 +1,147 @@
+// The BuildKit inside a dockerd, reached through `docker buildx` in the daemon's own root: its client also does what is done on the client's
+// side of a real build (ignore files, the choice of what is sent).
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+
+const EXPORT = 'rewrite-timestamp=true,compression=uncompressed,force-compression=true';
+
+export class BuildKit {
+  /** @param options { rootfs, host }: the root that docker runs in ('' for this one), the daemon's address as seen from there */
+  constructor({ rootfs, host }) {
+    this.rootfs = rootfs;
+    this.host = host;
+  }
+
+  inside(p) {
+    return this.rootfs ? `/${path.relative(this.rootfs, p)}` : p;
+  }
+
+  run(argv, { timeout = 60_000, stdin } = {}) {
+    const env = {
+      PATH: '/usr/libexec/docker/cli-plugins:/usr/lib/docker/cli-plugins:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: '/root',
+      DOCKER_HOST: this.host,
+      BUILDX_NO_DEFAULT_ATTESTATIONS: '1',
+      BUILDX_BAKE_ENTITLEMENTS_FS: '0',
+    };
+    if (this.rootfs) argv = ['chroot', this.rootfs, 'env', ...argv];
+    return new Promise((resolve, reject) => {
+      const child = spawn(argv[0], argv.slice(1), { env, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] });
+      let stdout = '';
+      let stderr = '';
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        child.kill('SIGKILL');
+      }, timeout);
+      child.stdout.on('data', (d) => {
+        stdout += d;
+      });
+      child.stderr.on('data', (d) => {
+        stderr += d;
+      });
+      child.on('error', reject);
+      child.on('close', (code) => {
+        clearTimeout(timer);
+        resolve({ code, stdout, stderr, late });
+      });
+      child.stdin.on('error', () => undefined);
+      child.stdin.end(stdin);
+    });
+  }
+
+  async version() {
+    const { code, stdout, stderr } = await this.run(['docker', 'version', '--format', '{{.Server.Version}}']);
+    if (code !== 0) throw new Error(`no daemon at ${this.host}: ${stderr}`);
+    return stdout.trim();
+  }
+
+  /** Drops what the daemon keeps of earlier builds. */
+  async prune() {
+    await this.run(['docker', 'builder', 'prune', '-af']);
+  }
+
+  /** Drops the contexts that it keeps, so that the next build sends all of its own. */
+  async dropContexts() {
+    await this.run(['docker', 'builder', 'prune', '-af', '--filter', 'type=source.local']);
+  }
+
+  /** Builds many at once; that one failed cancels the others. @returns whether all were built */
+  async bake(jobs) {
+    const target = Object.fromEntries(
+      jobs.map(({ c, paths, out }, i) => [
+        `c${i}`,
+        {
+          context: this.inside(paths.context),
+          dockerfile: this.inside(paths.dockerfile),
+          contexts: Object.fromEntries(Object.entries(paths.contexts).map(([name, p]) => [name, this.inside(p)])),
+          args: { SOURCE_DATE_EPOCH: String(c.epoch ?? 0) },
+          platforms: [c.platform],
+          ...(c.target !== undefined && { target: c.target }),
+          'no-cache': true,
+          output: [`type=oci,dest=${this.inside(out)},${EXPORT}`],
+        },
+      ]),
+    );
+    const file = JSON.stringify({ group: { default: { targets: Object.keys(target) } }, target });
+    const { code, stderr } = await this.run(['docker-buildx', 'bake', '--progress=quiet', '-f', '-'], { stdin: file });
+    this.lastError = stderr;
+    return code === 0;
+  }
+
+  /** @returns { ok: true } and the archive at `out`, or { ok: false, error, line } */
+  async build({ c, paths, out }) {
+    const args = [
+      'docker-buildx',
+      'build',
+      '--progress=quiet',
+      '--no-cache',
+      '--platform',
+      c.platform,
+      '--build-arg',
+      `SOURCE_DATE_EPOCH=${c.epoch ?? 0}`,
+    ];
+    if (c.target !== undefined) args.push('--target', c.target);
+    for (const [name, p] of Object.entries(paths.contexts)) args.push('--build-context', `${name}=${this.inside(p)}`);
+    args.push(
+      '-f',
+      this.inside(paths.dockerfile),
+      '--output',
+      `type=oci,dest=${this.inside(out)},${EXPORT}`,
+      this.inside(paths.context),
+    );
+    const { code, stderr, late } = await this.run(args);
+    if (late) return { ok: false, error: 'BuildKit did not end', line: null, late };
+    return code === 0 ? { ok: true } : failure(stderr);
+  }
+}
+
+/** As record.mjs of ../shared/parity does it: the message without what is random in it, and the first line that BuildKit marks. */
+function failure(log) {
+  const message = (log.match(/^ERROR: (.*(?:\n(?!\s*$).*)*)/m)?.[1] ?? log.trim().split('\n').at(-1)).trim();
+  const line = log.match(/^ *(\d+) \| >>> /m)?.[1] ?? message.match(/parse error on line (\d+)/)?.[1];
+  const error = message
+    .replace(/^(failed to build: )?(failed to solve: )+/, '')
+    .replace(/^target c\d+: /, '')
+    .replace(/(rpc error: code = \w+ desc = )+/, '')
+    .replace(/^failed to compute cache key: /, '')
+    .replace(/ \(did you mean [^)]*\?\)/g, '')
+    .replace(/(failed to calculate checksum of ref) \S+ /, '$1 ')
+    .replace(/\/\S*\/(?:buildkit(?:-mount)?\d+|snapshots\/\d+\/fs)(?=\/)/g, '');
+  return { ok: false, error, line: line ? Number(line) : null };
+}
+
+/** Whether an OCI archive came out whole. */
+export function isWhole(file) {
+  const size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size < 1024 || size % 512 !== 0) return false;
+  const end = Buffer.alloc(1024);
+  const fd = fs.openSync(file, 'r');
+  try {
+    fs.readSync(fd, end, 0, 1024, size - 1024);
+  } finally {
+    fs.closeSync(fd);
+  }
+  return end.every((b) => b === 0);
+}
