@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // How the time of the frontend grows with its input: each input at a quarter, at half and at its whole size. Method: bench/README.md, "Frontend".
 //   node bench/frontend.mjs [--only TEXT] [--runs N] [--json] [--write]     --write: into bench/results/frontend.md
+//   node bench/frontend.mjs --once [--only TEXT]     each input once, at a quarter of its size: all come to an end, and no time is judged
 // Fails when a time grows faster than the row allows: with the exponent that leads from the quarter to the whole.
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,6 +15,7 @@ const { values: opt } = parseArgs({
     runs: { type: 'string', default: '1' },
     json: { type: 'boolean' },
     write: { type: 'boolean' },
+    once: { type: 'boolean' },
   },
 });
 const bench = fileURLToPath(new URL('.', import.meta.url));
@@ -194,8 +196,17 @@ function measure([name, size, make, { most = 1, error } = {}], runs) {
   return { name, quarter, half, whole, exponent, most, ok: exponent <= most + SLACK };
 }
 
+const wanted = ROWS.filter(([name]) => name.includes(opt.only));
+if (opt.once) {
+  for (const [name, size, make, { error } = {}] of wanted) {
+    console.log(name); // before it runs: what does not end is the last that was named
+    timeOf(make, size / 4, { error, runs: 1 });
+  }
+  process.exit(0);
+}
+
 const rows = [];
-for (const row of ROWS.filter(([name]) => name.includes(opt.only))) {
+for (const row of wanted) {
   let result = measure(row, Number(opt.runs));
   if (!result.ok) result = measure(row, 3 * Number(opt.runs)); // what grows too fast does so twice
   rows.push(result);

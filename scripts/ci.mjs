@@ -43,7 +43,6 @@ const LANES = [
     count: tests('newer'),
   },
   { name: 'bench', command: ['npm', 'run', '--silent', 'test:bench'], count: one },
-  { name: 'frontend', command: ['node', 'bench/frontend.mjs'], count: one },
   { name: 'peers', command: ['npm', 'run', '--silent', 'test:peers'], count: tests('peers') },
   {
     name: 'fuzz',

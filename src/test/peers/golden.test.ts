@@ -33,16 +33,15 @@ test.each(cases)('%s', async (name) => {
 const SOURCE = 'containerd.io/distribution.source.';
 
 /**
- * The image as it is where no test that ran before has loaded or pulled the same blobs under a name: BuildKit of this age writes into the manifest
- * what containerd noted of them then. A later one leaves it out (exporter/containerimage/writer.go).
+ * The image as it is where no test that ran before has loaded, pulled or pushed the same blobs under a name: BuildKit of this age writes into the
+ * descriptors of the manifest, and into that of the index, what containerd noted of them then. A later one leaves it out
+ * (exporter/containerimage/writer.go).
  */
-function withoutSources(image: ReadImage): Pick<ReadImage, 'index' | 'manifest' | 'config'> {
-  if (!JSON.stringify(image.manifest).includes(SOURCE)) return image;
-  const text = JSON.stringify(image.manifest, (key, value) => (key.startsWith(SOURCE) ? undefined : value), 2);
-  const manifests = image.index.manifests.map((d) => ({
-    ...d,
-    digest: digestOf(Buffer.from(text)),
-    size: text.length,
-  }));
-  return { index: { ...image.index, manifests }, manifest: JSON.parse(text), config: image.config };
+function withoutSources({ index, manifest, config }: ReadImage): Pick<ReadImage, 'index' | 'manifest' | 'config'> {
+  const drop = (key: string, value: unknown) => (key.startsWith(SOURCE) ? undefined : value);
+  const clean = <T>(value: T): T => JSON.parse(JSON.stringify(value, drop));
+  if (!JSON.stringify(manifest).includes(SOURCE)) return { index: clean(index), manifest, config };
+  const text = JSON.stringify(manifest, drop, 2);
+  const manifests = index.manifests.map((d) => ({ ...d, digest: digestOf(Buffer.from(text)), size: text.length }));
+  return { index: clean({ ...index, manifests }), manifest: clean(manifest), config };
 }
