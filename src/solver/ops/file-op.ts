@@ -51,11 +51,12 @@ function copy(
   action: CopyAction,
   inputs: readonly DirectoryNode[],
 ): DirectoryNode {
+  // BuildKit reads patterns, and looks for paths that must be there, as it hashes an input: where there is none, it does neither, and a
+  // wildcard, even one that cannot be understood, names nothing
   if (source) checkSelected(source, action);
-  const missing = missingPath(source ?? EMPTY_TREE, action);
+  const missing = source && missingPath(source, action);
   if (missing !== undefined) throw new TreeError('not-found', missing, `${missing} does not exist`);
   const owner = action.owner && ownerIds(action.owner, inputs);
-  // BuildKit reads patterns as it hashes an input; where there is none, a wildcard, even one that cannot be understood, names nothing
   if (!source && action.allowWildcard && hasWildcards(pathElements(action.src)[0] ?? '')) return base;
   return copyTree(source ?? EMPTY_TREE, base, action, owner);
 }
