@@ -23,6 +23,7 @@ const HELP = `npm run fuzz -- [options]
   --replay SEED:PATH  one case again, shrunk (a difference that was found prints this)
   --case FILE         one case in the format of ../shared/parity, from a file
   --save DIR          writes each shrunk case there, with what BuildKit gave as \`expect\`
+  --builder ADDR      a buildkitd: unix:///path or tcp://host:port; needs docker-buildx on PATH, and no docker
   --docker-host ADDR  the daemon, as seen from --rootfs; default: FUZZ_DOCKER_HOST, else the dockerd that ../shared/peers/up.sh starts
   --rootfs DIR        the root that docker runs in; default: with --docker-host this one, else FUZZ_ROOTFS or that of the peers
   --work DIR          a folder in that root, best in memory; default: FUZZ_WORK, that of the peers, or the folder for temporary files
@@ -61,6 +62,7 @@ const { values: opt } = parseArgs({
     replay: { type: 'string' },
     case: { type: 'string' },
     save: { type: 'string' },
+    builder: { type: 'string' },
     rootfs: { type: 'string' },
     'docker-host': { type: 'string' },
     work: { type: 'string' },
@@ -171,7 +173,7 @@ async function main() {
   const wbuild = new Wbuild({ dist: path.join(copy, 'dist'), cacheDir: path.join(work, 'cache') });
   try {
     const comparer = new Comparer({
-      kit: new BuildKit(daemon),
+      kit: new BuildKit({ ...daemon, config: path.join(work, 'buildx') }),
       wbuild,
       work,
       program: path.join(copy, 'bin/wbuild.js'),
@@ -180,7 +182,7 @@ async function main() {
       pruneEvery: Number(opt['prune-every']),
       ...(opt.verbose && { log: console.log }),
     });
-    console.log(`fuzz: dockerd ${await comparer.kit.version()} at ${daemon.host}`);
+    console.log(`fuzz: ${await comparer.kit.version()} at ${daemon.builder ?? daemon.host}`);
     const features = await findFeatures(comparer);
     if (opt.case) return await runCase(comparer);
     const arbitrary = caseArbitrary(features);
@@ -195,8 +197,9 @@ async function main() {
   }
 }
 
-/** @returns { host, rootfs, work }: the daemon's address as seen from its root, that root, and a folder in it that both sides see */
+/** @returns { host, rootfs, work }: the daemon's address as seen from its root, that root, and a folder in it that both sides see; or { builder, work } */
 function findDaemon() {
+  if (opt.builder !== undefined) return { builder: opt.builder, work: opt.work ?? tmpdir() };
   const { FUZZ_DOCKER_HOST, FUZZ_ROOTFS, FUZZ_WORK } = process.env;
   const given = { host: opt['docker-host'], rootfs: opt.rootfs, work: opt.work };
   if (given.host !== undefined)

@@ -1,16 +1,26 @@
-// The BuildKit inside a dockerd, reached through `docker buildx` in the daemon's own root: its client also does what is done on the client's
-// side of a real build (ignore files, the choice of what is sent).
+// A BuildKit reached through `docker buildx`, whose client also does what is done on the client's side of a real build (ignore files, the choice
+// of what is sent): the one inside a dockerd, by the buildx in the daemon's own root, or a buildkitd, by the buildx of this machine.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
 const EXPORT = 'rewrite-timestamp=true,compression=uncompressed,force-compression=true';
 
+/** Where Docker's packages put the program docker-buildx. */
+const PLUGINS = '/usr/libexec/docker/cli-plugins:/usr/lib/docker/cli-plugins';
+/** How buildx knows a buildkitd that it is given by address. */
+const NAME = 'fuzz';
+
 export class BuildKit {
-  /** @param options { rootfs, host }: the root that docker runs in ('' for this one), the daemon's address as seen from there */
-  constructor({ rootfs, host }) {
+  /**
+   * @param options { rootfs, host, builder, config }: the root that docker runs in ('' for this one), the address of dockerd as seen from there;
+   * or builder, the address of a buildkitd, and config, a folder for buildx to remember it in
+   */
+  constructor({ rootfs = '', host, builder, config }) {
     this.rootfs = rootfs;
-    this.host = host;
+    this.address = builder ?? host;
+    this.builder = builder;
+    this.daemon = builder === undefined ? { DOCKER_HOST: host } : { BUILDX_CONFIG: config, BUILDX_BUILDER: NAME };
   }
 
   inside(p) {
@@ -19,9 +29,9 @@ export class BuildKit {
 
   run(argv, { timeout = 60_000, stdin } = {}) {
     const env = {
-      PATH: '/usr/libexec/docker/cli-plugins:/usr/lib/docker/cli-plugins:/usr/sbin:/usr/bin:/sbin:/bin',
+      PATH: `${PLUGINS}:${this.rootfs ? '/usr/sbin:/usr/bin:/sbin:/bin' : process.env.PATH}`,
       HOME: '/root',
-      DOCKER_HOST: this.host,
+      ...this.daemon,
       BUILDX_NO_DEFAULT_ATTESTATIONS: '1',
       BUILDX_BAKE_ENTITLEMENTS_FS: '0',
     };
@@ -51,20 +61,29 @@ export class BuildKit {
     });
   }
 
+  /** @returns what answers, and its version */
   async version() {
-    const { code, stdout, stderr } = await this.run(['docker', 'version', '--format', '{{.Server.Version}}']);
-    if (code !== 0) throw new Error(`no daemon at ${this.host}: ${stderr}`);
-    return stdout.trim();
+    const ask = async (...argv) => {
+      const { code, stdout, stderr } = await this.run(argv);
+      if (code !== 0) throw new Error(`no daemon at ${this.address}: ${stderr}`);
+      return stdout.trim();
+    };
+    if (this.builder === undefined)
+      return `dockerd ${await ask('docker', 'version', '--format', '{{.Server.Version}}')}`;
+    await ask('docker-buildx', 'create', '--name', NAME, '--driver', 'remote', this.builder);
+    const [, version] = /^BuildKit version:\s*(\S+)/m.exec(await ask('docker-buildx', 'inspect')) ?? [];
+    if (version === undefined) throw new Error(`no buildkitd at ${this.builder}`);
+    return `buildkitd ${version}`;
   }
 
   /** Drops what the daemon keeps of earlier builds. */
   async prune() {
-    await this.run(['docker', 'builder', 'prune', '-af']);
+    await this.run(['docker-buildx', 'prune', '-af']);
   }
 
   /** Drops the contexts that it keeps, so that the next build sends all of its own. */
   async dropContexts() {
-    await this.run(['docker', 'builder', 'prune', '-af', '--filter', 'type=source.local']);
+    await this.run(['docker-buildx', 'prune', '-af', '--filter', 'type=source.local']);
   }
 
   /** Builds many at once; that one failed cancels the others. @returns whether all were built */

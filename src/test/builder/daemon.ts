@@ -7,10 +7,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pingDocker } from '../../buildkit/dial.js';
 
-const { PEERS_ROOTFS } = process.env;
-if (!PEERS_ROOTFS) throw new Error('these tests run by `npm run test:builder`');
-const rootfs: string = PEERS_ROOTFS;
-
 export interface Daemon {
   readonly socket: string;
   /** Ends it without a warning, with all that it started. */
@@ -24,6 +20,8 @@ export interface Daemon {
 let count = 0;
 
 export async function startDaemon(): Promise<Daemon> {
+  const { PEERS_ROOTFS: rootfs } = process.env;
+  if (!rootfs) throw new Error('these tests run by `npm run test:builder`');
   const name = `/srv/wbuild-${process.pid}-${count++}`;
   const folder = path.join(rootfs, name);
   fs.mkdirSync(folder);
