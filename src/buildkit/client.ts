@@ -1,7 +1,7 @@
 /** A BuildKit daemon as this program sees it: what Control offers, over whatever leads there. */
 import { BuildError, fail } from '../diagnostic/build-error.js';
 import type { BuilderAddress } from './address.js';
-import { CONNECT_TIMEOUT, dial, negotiate, pingDocker, secure, silent, upgrade } from './dial.js';
+import { CONNECT_TIMEOUT, negotiate, pingDocker, probe, secure, silent, upgrade } from './dial.js';
 import { type CallOptions, Channel, GrpcError, STATUS } from './grpc.js';
 import type { MessageInitShape } from './messages.js';
 import {
@@ -47,7 +47,7 @@ export class BuilderClient {
    */
   static async connect(address: BuilderAddress, timeout = CONNECT_TIMEOUT): Promise<BuilderClient> {
     if (address.kind === 'buildkit') {
-      (await dial(address, timeout)).destroy(); // says what is wrong better than gRPC does
+      await probe(address, timeout); // says what is wrong better than gRPC does
       return new BuilderClient(address, undefined);
     }
     const theirs = await pingDocker(address, timeout);

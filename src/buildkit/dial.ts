@@ -57,6 +57,52 @@ export async function secure(socket: Socket, address: BuilderAddress, timeout = 
   }
 }
 
+/** How a client begins HTTP/2: the preface, and settings of which there are none. RFC 9113, section 3.4. */
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
+/** Bytes of the head of a frame, the fourth of which is its type; the first one of a server has its settings. */
+const FRAME_HEAD = 9;
+const SETTINGS = 4;
+
+/**
+ * Sees whether HTTP/2, which gRPC is, is spoken at an address. With TLS 1.3 it is only now that a builder tells what it thinks of our
+ * certificate: for the client the handshake is over before the server has looked at it.
+ * @throws BuildError `BuilderUnreachable`, `BuilderUntrusted`
+ */
+export async function probe(address: BuilderAddress, timeout = CONNECT_TIMEOUT): Promise<void> {
+  const socket = await dial(address, timeout);
+  try {
+    socket.write(PREFACE);
+    const head = await within(timeout, address, firstBytes(socket, FRAME_HEAD));
+    if (head[3] !== SETTINGS) throw new Error('it speaks no HTTP/2');
+  } catch (error) {
+    if (error instanceof BuildError) throw error;
+    if (address.tls) return untrusted(address, error);
+    fail(
+      {
+        code: 'BuilderUnreachable',
+        message: `what listens at ${address.shown} does not answer as BuildKit does: ${errnoOf(error) ? describeErrno(error) : reasonOf(error)}`,
+        hint: 'see whether --builder names the right place; for a builder that speaks TLS give --tlscacert, and --tlscert with --tlskey',
+      },
+      error,
+    );
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** The first bytes that come, at least so many. */
+function firstBytes(socket: Socket, count: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let seen = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => {
+      seen = Buffer.concat([seen, chunk]);
+      if (seen.length >= count) resolve(seen);
+    });
+    socket.once('error', reject);
+    for (const event of ['end', 'close']) socket.once(event, () => reject(new Error('the connection was closed')));
+  });
+}
+
 /** Waits for an event; an error or the end of the socket comes first as a rejection. */
 function once(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -111,21 +157,30 @@ export function unreachable(address: BuilderAddress, error: unknown): never {
 function untrusted(address: BuilderAddress, error: unknown): never {
   const code = errnoOf(error) ?? '';
   const reason = reasonOf(error);
-  if (/ECONNRESET|EPIPE|WRONG_VERSION_NUMBER/.test(code) || /was closed|packet length too long/.test(reason)) {
+  const refuse = (message: string, hint: string) => fail({ code: 'BuilderUntrusted', message, hint }, error);
+  const [, alert] = /\balert (.+)$/.exec(reason) ?? [];
+  if (alert !== undefined && /certificate|unknown ca|access denied/.test(alert)) {
+    const us = address.tls?.cert ? 'our certificate' : 'us without a certificate';
+    const hint = '--tlscert and --tlskey name a certificate, and its key, that the builder trusts';
+    return refuse(`the builder ${address.shown} refuses ${us}: ${alert}`, hint);
+  }
+  if (
+    alert !== undefined ||
+    /ECONNRESET|EPIPE|WRONG_VERSION_NUMBER/.test(code) ||
+    /was closed|packet length too long/.test(reason)
+  ) {
     const message = `the builder ${address.shown} speaks no TLS, or refuses our certificate: ${reason}`;
-    const hint = 'see what it was started with; --tlscert and --tlskey say who you are';
-    return fail({ code: 'BuilderUntrusted', message, hint }, error);
+    return refuse(message, 'see what it was started with; --tlscert and --tlskey say who you are');
   }
   const hint =
     code === 'ERR_TLS_CERT_ALTNAME_INVALID'
       ? 'name the builder as its certificate does, or say that name with --tlsservername'
       : 'name the certificate that signed that of the builder with --tlscacert';
-  const message = `the builder ${address.shown} has a certificate that is not to be trusted: ${reason}`;
-  return fail({ code: 'BuilderUntrusted', message, hint }, error);
+  return refuse(`the builder ${address.shown} has a certificate that is not to be trusted: ${reason}`, hint);
 }
 
 /** What a TLS library says, without the numbers of threads and lines that OpenSSL puts around it. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const message = (error instanceof Error ? error.message : String(error)).trim();
   const [, openssl] = /(?:^|\s)[0-9A-F]+:error:[^:]*:[^:]*:[^:]*:([^:]+):/.exec(message) ?? [];
   return openssl ?? message.replace(/^Error(?: \[\w+\])?: /, '');

@@ -2,7 +2,7 @@
  * What is said of a builder that is no use: all of it, as it is printed (testdata/builder). Fake peers stand in for daemons that nobody installs any
  * more; failures.test.ts of src/test/builder has the like with real ones. `UPDATE_GOLDEN=1` writes what is expected.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import tls from 'node:tls';
@@ -90,6 +90,22 @@ describe('BuilderUntrusted', () => {
     return `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
   };
 
+  /** A TLS server that wants a certificate of ca.pem, and tells what it thinks of others as buildkitd does; Node's own says nothing. */
+  const strictServer = async (pki: string): Promise<string> => {
+    const files = ['-cert', 'server.pem', '-key', 'server-key.pem', '-CAfile', 'ca.pem'];
+    const strict = ['-tls1_3', '-alpn', 'h2', '-Verify', '1', '-verify_return_error'];
+    const server = spawn('openssl', ['s_server', '-accept', '127.0.0.1:0', ...files, ...strict], { cwd: pki });
+    open.push(() => server.kill('SIGKILL'));
+    server.stderr.resume();
+    let said = '';
+    for await (const chunk of server.stdout) {
+      said += chunk;
+      const [, port] = /^ACCEPT 127\.0\.0\.1:(\d+)$/m.exec(said) ?? [];
+      if (port !== undefined) return `tcp://127.0.0.1:${port}`;
+    }
+    throw new Error(`openssl s_server did not start: ${said}`);
+  };
+
   withOpenssl('a certificate of somebody else, and one for another name', async () => {
     makeCertificates(rig.path('pki'));
     const pem = (name: string) => fs.readFileSync(rig.path('pki', name));
@@ -108,4 +124,16 @@ describe('BuilderUntrusted', () => {
     );
     await expectRefusal('no-tls', address, '--tlscacert', 'pki/ca.pem');
   });
+
+  withOpenssl(
+    'no certificate, or one that the builder does not trust: under TLS 1.3 it says so behind the handshake',
+    async () => {
+      makeCertificates(rig.path('pki'));
+      const address = await strictServer(rig.path('pki'));
+      await expectRefusal('no-certificate', address, '--tlscacert', 'pki/ca.pem');
+      const strange = ['--tlscert', 'pki/other-ca.pem', '--tlskey', 'pki/other-ca-key.pem'];
+      await expectRefusal('strange-certificate', address, '--tlscacert', 'pki/ca.pem', ...strange);
+      await expectRefusal('wants-tls', address);
+    },
+  );
 });
