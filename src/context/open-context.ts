@@ -5,6 +5,7 @@ import { describeErrno, errnoOf, fail } from '../diagnostic/build-error.js';
 import type { Diagnostic } from '../diagnostic/diagnostic.js';
 import { suggest } from '../diagnostic/suggest.js';
 import type { DirectoryNode } from '../snapshot/file-tree.js';
+import { PatternError } from '../snapshot/glob.js';
 import { PatternSet } from '../snapshot/patterns.js';
 import { lookup } from '../snapshot/tree-editor.js';
 import { pathElements } from '../util/go-path.js';
@@ -84,10 +85,20 @@ function ruleFor(
 ): ReturnType<Context['ruleFor']> {
   if (!ignore || ignore.patterns.length === 0) return undefined;
   const patterns = new PatternSet(ignore.patterns);
-  if (!patterns.match(path).matched || !lookup(tree(), pathElements(path))) return undefined;
+  if (!patterns.match(path).matched || !isThere(path, tree)) return undefined;
   const deciding = patterns.deciding(path);
   if (!deciding) return undefined;
   return { file: ignore.file, line: ignore.lines[deciding.index]!, pattern: ignore.patterns[deciding.index]! };
+}
+
+/** Whether a path leads somewhere; one that cannot be understood as a pattern, which BuildKit takes it for, does not. */
+function isThere(path: string, tree: () => DirectoryNode): boolean {
+  try {
+    return lookup(tree(), pathElements(path)) !== undefined;
+  } catch (error) {
+    if (error instanceof PatternError) return false;
+    throw error;
+  }
 }
 
 /** An ignore file, if it is there; one that cannot be read counts as absent, as in BuildKit. */
