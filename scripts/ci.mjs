@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// All lanes, one after the other; a lane that fails does not keep the others from running. The last line is `N passed, N failed`.
-import { spawnSync } from 'node:child_process';
+// All lanes; a lane that fails does not keep the others from running. The last line is `N passed, N failed`.
+import { spawn } from 'node:child_process';
 import { ROOT, readResult } from './results.mjs';
 
 /** What a lane that counts nothing adds: itself. */
@@ -19,7 +19,8 @@ const parity = (code) => {
   return { passed: sum('identical'), failed: code === 0 ? 0 : Math.max(1, sum('total') - sum('identical')) };
 };
 
-const LANES = [
+/** One after the other. */
+const ALONE = [
   { name: 'build', command: ['npm', 'run', '--silent', 'build'], count: one },
   {
     name: 'lint',
@@ -35,32 +36,56 @@ const LANES = [
   { name: 'status', command: ['node', 'scripts/status.mjs', '--check'], count: one },
   { name: 'faults', command: ['npm', 'run', '--silent', 'test:faults'], count: tests('faults') },
   { name: 'matrix', command: ['npm', 'run', '--silent', 'test:matrix'], count: tests('matrix') },
-  { name: 'builder', command: ['npm', 'run', '--silent', 'test:builder'], count: tests('builder') },
-  {
-    name: 'newer',
-    // the parity corpus on a newer BuildKit than that of the peers, which refuses some of it
-    command: ['bash', 'scripts/fuzz-daemon.sh', 'run', 'npm', 'run', '--silent', 'test:builder'],
-    count: tests('newer'),
-  },
   { name: 'bench', command: ['npm', 'run', '--silent', 'test:bench'], count: one },
-  { name: 'peers', command: ['npm', 'run', '--silent', 'test:peers'], count: tests('peers') },
-  {
-    name: 'fuzz',
-    // a daemon of its own: the one of the peers has a BuildKit too old for a good part of the language
-    command: [
-      ...['bash', 'scripts/fuzz-daemon.sh', 'run'],
-      ...['npm', 'run', '--silent', 'fuzz', '--', '--seed', '1', '--seconds', '120'],
-    ],
-    count: tests('fuzz'),
-  },
+  { name: 'builder', command: ['npm', 'run', '--silent', 'test:builder'], count: tests('builder') },
 ];
 
-const results = LANES.map(({ name, command, count }) => {
-  console.log(`\n== ${name}: ${command.join(' ')}`);
+/** Beside one another, each in its order, since a daemon is what they wait for most of the time. The lane `builder` has set the peers up by then. */
+const TRACKS = [
+  [{ name: 'peers', command: ['npm', 'run', '--silent', 'test:peers'], count: tests('peers') }],
+  [
+    {
+      name: 'newer',
+      // the parity corpus on a newer BuildKit than that of the peers, which refuses some of it
+      command: ['bash', 'scripts/fuzz-daemon.sh', 'run', 'npm', 'run', '--silent', 'test:builder'],
+      count: tests('newer'),
+    },
+    {
+      name: 'fuzz',
+      // a daemon of its own: the one of the peers has a BuildKit too old for a good part of the language
+      command: [
+        ...['bash', 'scripts/fuzz-daemon.sh', 'run'],
+        ...['npm', 'run', '--silent', 'fuzz', '--', '--seed', '1', '--seconds', '120'],
+      ],
+      count: tests('fuzz'),
+    },
+  ],
+];
+
+/** Runs a lane. What it says is shown at once where it runs alone, else when it has ended. */
+async function runLane({ name, command, count }, alone) {
+  const title = `\n== ${name}: ${command.join(' ')}\n`;
+  if (alone) process.stdout.write(title);
+  const output = alone ? 'inherit' : 'pipe';
   const started = Date.now();
-  const { status } = spawnSync(command[0], command.slice(1), { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(command[0], command.slice(1), { cwd: ROOT, stdio: ['ignore', output, output] });
+  const said = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes) => said.push(bytes));
+  const status = await new Promise((resolve) => {
+    child.on('error', () => resolve(1)).on('close', resolve);
+  });
+  if (!alone) process.stdout.write(title + Buffer.concat(said));
   return { name, ...count(status), seconds: Math.round((Date.now() - started) / 1000) };
-});
+}
+
+async function runInTurn(lanes, alone) {
+  const results = [];
+  for (const lane of lanes) results.push(await runLane(lane, alone));
+  return results;
+}
+
+const first = await runInTurn(ALONE, true);
+const results = [...first, ...(await Promise.all(TRACKS.map((lanes) => runInTurn(lanes, false)))).flat()];
 
 console.log('\n== summary');
 for (const { name, passed, failed, seconds } of results) {
