@@ -1,5 +1,4 @@
 /** The bytes of files that differ: two layers are walked in step, so that no file is ever held whole. */
-import { readTar } from '../util/read-tar.js';
 import { type WasmContents, WasmScanner } from '../util/wasm-sections.js';
 import { cleanName } from './archive-files.js';
 import { unpacked } from './blob-bytes.js';
@@ -7,6 +6,7 @@ import { diffText, MAX_TEXT } from './diff-text.js';
 import { diffWasm } from './diff-wasm.js';
 import type { ContentDifference } from './difference.js';
 import type { OpenLayer } from './image.js';
+import { entriesOf } from './layer-entries.js';
 import type { ListedEntry } from './layer-listing.js';
 
 /** Two files of one name whose bytes differ. */
@@ -65,7 +65,7 @@ async function walkInStep(
 /** The contents of some entries, told apart by where they lie, since a name may be there twice. */
 async function* filesAt(layer: OpenLayer, entries: readonly ListedEntry[]): AsyncGenerator<AsyncIterable<Buffer>> {
   let next = 0;
-  for await (const entry of readTar(unpacked(layer.read(), `the layer ${layer.diffID}`))) {
+  for await (const entry of entriesOf(layer, unpacked(layer.read(), `the layer ${layer.diffID}`))) {
     if (entry.offset !== entries[next]?.offset || cleanName(entry.path) !== entries[next]!.name) continue;
     yield entry.content;
     if (++next === entries.length) return;

@@ -147,7 +147,7 @@ function manifestCode(path: JsonPath): CauseCode {
 }
 
 function diffConfigs(a: OpenImage, b: OpenImage): Difference[] {
-  const apart = ['os', 'architecture', 'variant', 'rootfs.diff_ids'];
+  const apart = ['os', 'architecture', 'variant', 'rootfs.diff_ids', 'layerDigests'];
   const found = diffJson(a.config.json, b.config.json, (path) => apart.includes(showPath(path))).map((d) =>
     difference(configCode(d.path), showPath(d.path), d.a, d.b, d.path),
   );

@@ -1,11 +1,11 @@
 /** What a person wants to see of an image before it is shipped, as data. */
 import type { Platform } from '../oci/descriptor.js';
-import { readTar } from '../util/read-tar.js';
 import { type WasmItem, WasmScanner } from '../util/wasm-sections.js';
 import { cleanName } from './archive-files.js';
 import { compressionOf, peek, unpacked } from './blob-bytes.js';
 import { digestsOf } from './diff-image.js';
 import type { ImageForm, OpenImage, OpenLayer } from './image.js';
+import { damaged, entriesOf } from './layer-entries.js';
 
 export interface FileReport {
   readonly path: string;
@@ -88,10 +88,22 @@ export async function inspectImage(image: OpenImage): Promise<ImageReport> {
 
 async function inspectLayer(layer: OpenLayer): Promise<LayerReport> {
   const { descriptor, diffID, createdBy } = layer;
-  const files: FileReport[] = [];
   const { first, all } = await peek(layer.read());
   const label = `the layer ${descriptor?.digest ?? diffID}`;
-  for await (const entry of readTar(unpacked(all, label))) {
+  const files = await inspectFiles(layer, unpacked(all, label)).catch((error) => damaged(label, error));
+  return {
+    ...(descriptor && { digest: descriptor.digest, mediaType: descriptor.mediaType, size: descriptor.size }),
+    diffID,
+    compression: compressionOf(first),
+    ...(createdBy !== undefined && { createdBy }),
+    ...(descriptor?.annotations && { annotations: descriptor.annotations }),
+    files,
+  };
+}
+
+async function inspectFiles(layer: OpenLayer, bytes: AsyncIterable<Buffer>): Promise<FileReport[]> {
+  const files: FileReport[] = [];
+  for await (const entry of entriesOf(layer, bytes)) {
     const { type, mode, uid, gid, size, mtime, linkname } = entry;
     const wasm = type === 'file' ? await inspectContent(entry.content) : undefined;
     files.push({
@@ -106,14 +118,7 @@ async function inspectLayer(layer: OpenLayer): Promise<LayerReport> {
       ...(wasm && { wasm }),
     });
   }
-  return {
-    ...(descriptor && { digest: descriptor.digest, mediaType: descriptor.mediaType, size: descriptor.size }),
-    diffID,
-    compression: compressionOf(first),
-    ...(createdBy !== undefined && { createdBy }),
-    ...(descriptor?.annotations && { annotations: descriptor.annotations }),
-    files,
-  };
+  return files;
 }
 
 async function inspectContent(content: AsyncIterable<Buffer>): Promise<WasmReport | undefined> {

@@ -5,6 +5,7 @@ import { readTar, type TarEntry } from '../util/read-tar.js';
 import { cleanName } from './archive-files.js';
 import { invalidImage, unpacked } from './blob-bytes.js';
 import type { OpenLayer } from './image.js';
+import { damaged, entriesOf } from './layer-entries.js';
 
 export interface ListedEntry extends Omit<TarEntry, 'content'> {
   /** Without slashes at its ends, so `a` for `./a/`. */
@@ -23,9 +24,12 @@ export interface Listing {
  * Lists a layer.
  * @throws BuildError `InvalidImage` when it is damaged, or is not the tar that the config speaks of
  */
-export async function listLayer(layer: Pick<OpenLayer, 'read' | 'diffID'>, label: string): Promise<Listing> {
+export async function listLayer(
+  layer: Pick<OpenLayer, 'read' | 'diffID' | 'descriptor'>,
+  label: string,
+): Promise<Listing> {
   const hash = new DigestStream();
-  const listing = await listTar(observe(unpacked(layer.read(), label), hash), label);
+  const listing = await list(entriesOf(layer, observe(unpacked(layer.read(), label), hash)), label);
   const actual = hash.digest();
   if (layer.diffID !== actual)
     invalidImage(
@@ -35,11 +39,15 @@ export async function listLayer(layer: Pick<OpenLayer, 'read' | 'diffID'>, label
 }
 
 /** Lists an uncompressed tar. @throws BuildError `InvalidImage` */
-export async function listTar(tar: AsyncIterable<Uint8Array>, label: string): Promise<Listing> {
+export function listTar(tar: AsyncIterable<Uint8Array>, label: string): Promise<Listing> {
+  return list(readTar(tar), label);
+}
+
+async function list(given: AsyncIterable<TarEntry>, label: string): Promise<Listing> {
   const entries: ListedEntry[] = [];
   let size = 0;
   try {
-    for await (const { content, ...entry } of readTar(tar)) {
+    for await (const { content, ...entry } of given) {
       const name = cleanName(entry.path);
       if (entry.type !== 'file') entries.push({ ...entry, name });
       else {
@@ -50,8 +58,7 @@ export async function listTar(tar: AsyncIterable<Uint8Array>, label: string): Pr
       size = entry.offset + entry.size;
     }
   } catch (error) {
-    if ('diagnostics' in (error as object)) throw error;
-    invalidImage(`${label} is damaged: ${(error as Error).message}`, error);
+    damaged(label, error);
   }
   return { entries, size };
 }

@@ -16,6 +16,7 @@ import type {
   OpenImages,
   OpenLayer,
 } from './image.js';
+import { isModule } from './layer-entries.js';
 
 interface IndexJson extends ManifestJson {
   readonly manifests?: readonly Descriptor[];
@@ -82,7 +83,9 @@ async function readImage(
   const layers = (list ?? []).map((given, i): OpenLayer => {
     const descriptor = { ...given, digest: digestOf(given, label) };
     const read = () => checked(source.read(descriptor), descriptor.digest, label);
-    return { descriptor, diffID: config.json.rootfs?.diff_ids?.[i] ?? '', ...steps[i], read };
+    // the module of an artifact is stored as it is, and its config has no diff IDs
+    const diffID = isModule({ descriptor }) ? descriptor.digest : (config.json.rootfs?.diff_ids?.[i] ?? '');
+    return { descriptor, diffID, ...steps[i], read };
   });
   return { form: source.form, platform: platformOf(config.json), named, manifest, config, layers };
 }

@@ -3,9 +3,11 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { attestsAny } from '../../attest/options.js';
+import { invalidImage } from '../../compare/blob-bytes.js';
 import { diffImages, type ImageDiff } from '../../compare/diff-image.js';
 import { type Cause, explain, type SideNames } from '../../compare/explain.js';
 import type { OpenImage, OpenImages } from '../../compare/image.js';
+import { isModule } from '../../compare/layer-entries.js';
 import { type Agreement, LEVELS, type Level, levelOf } from '../../compare/levels.js';
 import { type OpenOptions, openImages } from '../../compare/open-image.js';
 import { BuildError } from '../../diagnostic/build-error.js';
@@ -113,6 +115,10 @@ function withReference({ build: given, formFromReference }: VerifyOptions, refer
   const taken: string[] = [];
   const [image] = reference?.images ?? [];
   if (!image) return { given, taken };
+  if (image.layers.some(isModule)) {
+    const hint = 'build it again with -o type=wasm,dest=again.tar, and compare the two: wbuild diff';
+    invalidImage(`${reference!.reference} is a Wasm artifact, and wbuild verify compares images`, undefined, hint);
+  }
   const asked = given.platform !== undefined || given.platforms !== undefined;
   const names = reference!.images.map(({ platform }) => formatPlatform(platform));
   const found = asked ? {} : names.length === 1 ? { platform: names[0]! } : { platforms: names };

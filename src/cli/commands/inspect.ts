@@ -98,7 +98,7 @@ function layerText(layer: ImageReport['layers'][number], number: number): string
   const bytes = size === undefined ? '' : `, ${humanSize(size)} stored`;
   const lines = [
     '',
-    `layer ${number}: ${files.length} ${files.length === 1 ? 'entry' : 'entries'}, ${compression}${bytes}`,
+    `layer ${number}: ${files.length} ${files.length === 1 ? 'entry' : 'entries'}, ${compression === 'none' ? 'uncompressed' : compression}${bytes}`,
     ...(createdBy ? [`  ${printable(createdBy)}`] : []),
     ...(digest ? [`  digest   ${digest} (${printable(mediaType ?? '')})`] : []),
     `  diff ID  ${diffID}`,

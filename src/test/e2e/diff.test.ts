@@ -125,6 +125,7 @@ describe('diff', () => {
     const flipped = Buffer.from(bytes);
     flipped[bytes.indexOf('one\n')]! ^= 1;
     fs.writeFileSync(rig.path('flipped.tar'), flipped);
+    fs.writeFileSync(rig.path('cut.tar'), await recraft(bytes, { tar: (tar) => tar.subarray(0, 700) }));
     rig.write({ 'text.tar': 'no archive\n', 'folder/a': '' });
     const cases: readonly (readonly [string, RegExp])[] = [
       ['none.tar', /error\[ImageNotFound\]: there is no image "none.tar"/],
@@ -132,6 +133,7 @@ describe('diff', () => {
       ['text.tar', /error\[InvalidImage\]: text.tar is no image/],
       ['torn.tar', /torn.tar is no image/],
       ['flipped.tar', /flipped.tar is damaged/],
+      ['cut.tar', /error\[InvalidImage\]: the layer sha256:[0-9a-f]{64} is damaged/],
       ['a.tar:nope', /a.tar:nope has no image :nope/],
     ];
     for (const [name, message] of cases) {

@@ -86,3 +86,27 @@ test.each([
   expect(result.stderr).toContain(message);
   expect(rig.list()).not.toContain('a.tar');
 });
+
+test('artifacts are inspected and compared by their module', async () => {
+  const write = async (app: Buffer, dest: string) => {
+    lay(app);
+    const args = ['--platform', 'wasi/wasm', '-o', `type=wasm,dest=${dest}`, 'c'];
+    expect(await rig.run(args)).toMatchObject({ code: 0 });
+  };
+  await write(MODULE, 'a.tar');
+  await write(Buffer.concat([MODULE, Buffer.from([0, 2, 1, 120])]), 'b.tar'); // a custom section x
+  const { code, stdout } = await rig.run(['inspect', 'b.tar']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^platform +wasip1\/wasm$/m);
+  expect(stdout).toMatch(/^ +module.wasm: WebAssembly module\n +custom +x /m);
+  expect(await rig.run(['diff', 'a.tar', 'a.tar'])).toMatchObject({ code: 0 });
+  const diff = await rig.run(['diff', '--json', 'a.tar', 'b.tar']);
+  expect(diff.code).toBe(3);
+  expect(JSON.parse(diff.stdout)).toMatchObject({
+    levels: { 'diff-ids': false, contents: false },
+    causes: [{ code: 'WasmCustomSection', places: ['layer 1: module.wasm'] }],
+  });
+  const verified = await rig.run(['verify', '--against', 'a.tar', 'c']);
+  expect(verified).toMatchObject({ code: 1, stdout: '' });
+  expect(verified.stderr).toContain('a.tar is a Wasm artifact, and wbuild verify compares images');
+});
