@@ -30,6 +30,8 @@ export interface CopyOptions {
   readonly includePatterns: readonly string[];
   readonly excludePatterns: readonly string[];
   readonly requiredPaths: readonly string[];
+  /** Nobody has read the wildcards of `src` before: one that cannot be understood names nothing. */
+  readonly unread?: boolean;
 }
 
 /** Ids that the copy gets; undefined keeps those of the source. */
@@ -49,7 +51,7 @@ export function copyTree(
   owner: OwnerIds | undefined,
 ): DirectoryNode {
   const editor = new TreeEditor(destination);
-  const names = action.allowWildcard ? resolveWildcards(source, action.src) : [action.src];
+  const names = action.allowWildcard ? resolveWildcards(source, action.src, action) : [action.src];
   for (const name of names) new Copier(source, editor, action, owner).copy(name, action.dest);
   return editor.finish();
 }

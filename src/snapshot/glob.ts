@@ -135,16 +135,22 @@ function parse(pattern: string): Token[] {
 /**
  * The paths that a source names: itself, or what its wildcards match, in walking order; below a matched directory nothing more
  * is tried. Links in the part before the first wildcard are followed, so the paths may lie elsewhere.
+ * @param options unread: wildcards that cannot be understood match nothing
  * @throws PatternError, TreeError
  */
-export function resolveWildcards(tree: DirectoryNode, source: string): string[] {
+export function resolveWildcards(
+  tree: DirectoryNode,
+  source: string,
+  { unread = false }: { readonly unread?: boolean } = {},
+): string[] {
   const elements = pathElements(source);
   const first = elements.findIndex(hasWildcards);
   if (first < 0) return [source];
   const base = resolvePath(tree, `/${elements.slice(0, first).join('/')}`);
   const start = lookup(tree, pathElements(base));
   if (start === undefined) throw new TreeError('not-found', base, `${base} does not exist`);
-  const glob = new Glob(elements.slice(first).join('/'));
+  const glob = parseGlob(elements.slice(first).join('/'), unread);
+  if (!glob) return [];
   const found: string[] = [];
   const walk = (directory: DirectoryNode, prefix: string) => {
     for (const [name, node] of sortedEntries(directory)) {
@@ -155,4 +161,13 @@ export function resolveWildcards(tree: DirectoryNode, source: string): string[] 
   };
   if (start.type === 'directory') walk(start, '');
   return found;
+}
+
+function parseGlob(text: string, unread: boolean): Glob | undefined {
+  try {
+    return new Glob(text);
+  } catch (error) {
+    if (unread && error instanceof PatternError) return undefined;
+    throw error;
+  }
 }

@@ -6,7 +6,6 @@ import { PatternError } from '../../snapshot/glob.js';
 import { checkSelected, missingPath } from '../../snapshot/required.js';
 import { TreeEditor, TreeError } from '../../snapshot/tree-editor.js';
 import { type Digest, sha256 } from '../../util/digest.js';
-import { hasWildcards, pathElements } from '../../util/go-path.js';
 import { lookUpId, UserError } from '../users.js';
 
 /** What went wrong in one action of the op. */
@@ -25,12 +24,15 @@ export class ActionError extends Error {
  */
 export function runFileOp(op: FileOp, vertex: Digest, inputs: readonly DirectoryNode[]): DirectoryNode {
   const trees = [...inputs];
+  // an input that is also built on is hashed as a whole
+  const whole = new Set(op.actions.map(({ input }) => input));
   for (const [index, { input, secondaryInput, action }] of op.actions.entries()) {
     const below = trees[input] ?? EMPTY_TREE;
     const base = input < inputs.length ? freshRoot(below) : below;
-    const source = trees[secondaryInput];
     try {
-      trees.push(action.kind === 'mkfile' ? makeFile(base, action, vertex) : copy(source, base, action, inputs));
+      const source = trees[secondaryInput];
+      const read = { source: source ?? EMPTY_TREE, unread: source === undefined || whole.has(secondaryInput) };
+      trees.push(action.kind === 'mkfile' ? makeFile(base, action, vertex) : copy(read, base, action, inputs));
     } catch (error) {
       const ofAction = error instanceof TreeError || error instanceof PatternError || error instanceof UserError;
       throw ofAction ? new ActionError(index, error) : error;
@@ -44,21 +46,29 @@ export function freshRoot(tree: DirectoryNode): DirectoryNode {
   return { ...tree, mtime: BUILD_TIME, mtimeNsec: 0 };
 }
 
-/** @param source undefined for a stage without steps, which is no input at all */
+interface ReadFrom {
+  readonly source: DirectoryNode;
+  /** It is no input at all, or hashed as a whole, and not what the COPY selects of it. */
+  readonly unread: boolean;
+}
+
+/**
+ * BuildKit reads patterns, and looks for paths that must be there, as it hashes what is selected of an input. Of a stage without steps, and of the
+ * very stage that is built on, it does not.
+ * @see moby/buildkit solver/llbsolver/ops/file.go (CacheMap: invalidSelectors)
+ */
 function copy(
-  source: DirectoryNode | undefined,
+  { source, unread }: ReadFrom,
   base: DirectoryNode,
   action: CopyAction,
   inputs: readonly DirectoryNode[],
 ): DirectoryNode {
-  // BuildKit reads patterns, and looks for paths that must be there, as it hashes an input: where there is none, it does neither, and a
-  // wildcard, even one that cannot be understood, names nothing
-  if (source) checkSelected(source, action);
-  const missing = source && missingPath(source, action);
-  if (missing !== undefined) throw new TreeError('not-found', missing, `${missing} does not exist`);
-  const owner = action.owner && ownerIds(action.owner, inputs);
-  if (!source && action.allowWildcard && hasWildcards(pathElements(action.src)[0] ?? '')) return base;
-  return copyTree(source ?? EMPTY_TREE, base, action, owner);
+  if (!unread) {
+    checkSelected(source, action);
+    const missing = missingPath(source, action);
+    if (missing !== undefined) throw new TreeError('not-found', missing, `${missing} does not exist`);
+  }
+  return copyTree(source, base, { ...action, unread }, action.owner && ownerIds(action.owner, inputs));
 }
 
 /**
