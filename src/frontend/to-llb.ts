@@ -136,9 +136,18 @@ class GraphBuilder {
   readonly #alone: boolean;
 
   build(): Plan {
+    const { target } = this.resolved;
+    if (target.replacedBy !== undefined) {
+      this.error({
+        code: 'UnsupportedBase',
+        message: `the context ${target.replacedBy} stands in the place of the stage ${target.name}, which is what is built, and wbuild makes no image of a context`,
+        range: target.from.range,
+        hint: `add a stage: FROM scratch and COPY --from=${target.name} / /`,
+      });
+    }
     for (const stage of this.resolved.reached) this.#collectPaths(stage);
     for (const stage of this.resolved.reached) this.#states.set(stage, this.#buildStage(stage));
-    const state = this.#states.get(this.resolved.target)!;
+    const state = this.#states.get(target)!;
     return { result: state.vertex, config: configOf(state) };
   }
 
