@@ -19,6 +19,7 @@ export type StoreCommand = { readonly cacheDir: string } & (
       readonly maxSize?: number;
     }
   | { readonly kind: 'save'; readonly image: string; readonly type: 'docker' | 'oci'; readonly output?: string }
+  /** As typed: names or IDs. */
   | { readonly kind: 'rmi'; readonly names: readonly string[] }
   | { readonly kind: 'tag'; readonly source: string; readonly target: string }
 );
@@ -113,7 +114,7 @@ function commandOf(name: string, line: Line): Bare<StoreCommand> {
     }
     case 'rmi':
       if (operands.length === 0) expect(line, 1, 'an image');
-      return { kind: 'rmi', names: operands.map(normal) };
+      return { kind: 'rmi', names: operands };
     case 'tag': {
       const [source, target] = expect(line, 2, 'an image and its new name');
       return { kind: 'tag', source: source!, target: normal(target!) };

@@ -5,7 +5,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAll } from '../util/atomic-write.js';
 import { DigestStream } from '../util/digest.js';
-import { readTar } from '../util/read-tar.js';
+import { describeTarError, readTar } from '../util/read-tar.js';
 import { compressionOf, invalidImage, unpacked } from './blob-bytes.js';
 import type { ArchiveFile } from './image.js';
 
@@ -69,7 +69,7 @@ export class ArchiveFiles implements NamedFiles {
       }
     } catch (error) {
       if (!(error instanceof Error) || 'errno' in error) throw error;
-      invalidImage(`${file} is no image: ${error.message}`, error, 'an archive is a tar, plain or gzip');
+      invalidImage(`${file} is no image: ${describeTarError(error)}`, error, 'an archive is a tar, plain or gzip');
     }
     const archive = plain ? { path: file, digest: hash.digest(), size: hash.size } : undefined;
     return new ArchiveFiles(await open(at), places, links, archive);

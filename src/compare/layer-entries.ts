@@ -1,7 +1,7 @@
 /** The entries of a layer: those of its tar, or the one file that the blob of a Wasm artifact is. */
 import { BuildError } from '../diagnostic/build-error.js';
 import { MEDIA_TYPES } from '../oci/media-types.js';
-import { readTar, type TarEntry } from '../util/read-tar.js';
+import { describeTarError, readTar, type TarEntry } from '../util/read-tar.js';
 import { invalidImage } from './blob-bytes.js';
 import type { OpenLayer } from './image.js';
 
@@ -26,5 +26,5 @@ export async function* entriesOf(
 /** What reading a layer threw, as an image that is damaged. @throws BuildError `InvalidImage` */
 export function damaged(label: string, error: unknown): never {
   if (error instanceof BuildError) throw error;
-  return invalidImage(`${label} is damaged: ${(error as Error).message}`, error);
+  return invalidImage(`${label} is damaged: ${describeTarError(error)}`, error);
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { BuildError, describeErrno, errnoOf, fail } from '../diagnostic/build-error.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../oci/platform.js';
+import { ImageIndex, nearestName } from '../store/image-index.js';
 import { registerTemporary, removeTree } from '../util/atomic-write.js';
 import { hexOf, parseDigest } from '../util/digest.js';
 import { quote } from '../util/text.js';
@@ -59,13 +60,21 @@ async function open(reference: string, options: OpenOptions, scratch: Scratch): 
   }
   if (scheme) return notFound(reference, 'there is no such file or folder');
   const source = (await storeSource(options.cacheDir, reference)) ?? (await options.elsewhere?.(reference));
-  if (!source) return notFound(reference, `there is no such file, and no such image in the store ${options.cacheDir}`);
+  if (!source) return notInStore(reference, options.cacheDir);
   const roots = await source.roots();
   return { reference, form: source.form, ...(await readImages(source, roots, reference)), close };
 }
 
-function notFound(reference: string, why: string): never {
-  const hint = 'an image is an archive, an OCI layout, or a name or digest that wbuild images shows';
+async function notInStore(reference: string, cacheDir: string): Promise<never> {
+  if (existsSync(reference)) return notFound(reference, 'it is a folder, and no OCI layout: it has no index.json');
+  const near = nearestName(reference, await new ImageIndex(cacheDir).list());
+  const why = `there is no such file, and no such image in the store ${cacheDir}`;
+  return notFound(reference, why, near && `did you mean ${near}?`);
+}
+
+const FORMS = 'an image is an archive, an OCI layout, or a name or digest that wbuild images shows';
+
+function notFound(reference: string, why: string, hint = FORMS): never {
   return fail({ code: 'ImageNotFound', message: `there is no image ${quote(reference)}: ${why}`, hint });
 }
 

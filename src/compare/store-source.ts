@@ -5,12 +5,9 @@ import { MEDIA_TYPES } from '../oci/media-types.js';
 import { formatReference, parseReference } from '../oci/reference.js';
 import { BlobStore } from '../store/blobs.js';
 import { ImageIndex } from '../store/image-index.js';
-import { readTarget } from '../store/stored-image.js';
+import { DIGEST, readTarget } from '../store/stored-image.js';
 import { type Digest, parseDigest } from '../util/digest.js';
 import type { ImageSource } from './image.js';
-
-/** As much of a digest as may stand for the whole, as with docker. */
-const DIGEST = /^(?:sha256:)?([0-9a-f]{7,64})$/;
 
 /**
  * The image that a name, or the digest (or its beginning) of a manifest or a config, names in the store; undefined when there is none.

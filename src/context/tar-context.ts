@@ -5,11 +5,11 @@
  * an entry are followed inside the tree. Owners are dropped, as those of folders are: an image must not depend on who packed the archive.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { BuildError, describeErrno, errnoOf, fail } from '../diagnostic/build-error.js';
+import { BuildError, errnoOf, fail } from '../diagnostic/build-error.js';
 import type { DirectoryNode, FileNode, Metadata } from '../snapshot/file-tree.js';
 import { lookup, resolvePath, TreeEditor } from '../snapshot/tree-editor.js';
 import { joinPath, pathElements } from '../util/go-path.js';
-import { readTar, type TarEntry } from '../util/read-tar.js';
+import { describeTarError, readTar, type TarEntry } from '../util/read-tar.js';
 
 /** A temporary file that takes the content of archives. */
 export interface Spool {
@@ -45,7 +45,7 @@ export async function readTarTree(
     fail(
       {
         code: 'InvalidContext',
-        message: `${options.label} is damaged: ${describeErrno(error)}`,
+        message: `${options.label} is damaged: ${describeTarError(error)}`,
         hint: 'make the archive again',
       },
       error,

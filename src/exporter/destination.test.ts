@@ -64,13 +64,7 @@ describe('a file', () => {
   });
 
   test.each([
-    [
-      'a folder',
-      () => fs.mkdirSync(at('x')),
-      'x',
-      'is a directory',
-      /^name a file in it, for example dest=.*image\.tar$/,
-    ],
+    ['a folder', () => fs.mkdirSync(at('x')), 'x', 'is a directory', /^name a file in it, for example .*image\.tar$/],
     ['in no folder', () => undefined, 'no/x', 'no such file or directory', /^create the folder first: mkdir -p .*no$/],
     ['below a file', () => fs.writeFileSync(at('f'), ''), 'f/x', 'not a directory', /has that name already/],
     ['a circle of links', () => fs.symlinkSync('x', at('x')), 'x', 'too many levels of symbolic links', /choose/],

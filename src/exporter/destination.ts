@@ -135,7 +135,7 @@ function hintFor(code: string, dest: string): string {
     case 'ENOENT':
       return `create the folder first: mkdir -p ${path.dirname(dest)}`;
     case 'EISDIR':
-      return `name a file in it, for example dest=${path.join(dest, 'image.tar')}`;
+      return `name a file in it, for example ${path.join(dest, 'image.tar')}`;
     case 'ENOTDIR':
     case 'EEXIST':
       return 'something else has that name already: remove it, or choose another destination';

@@ -5,9 +5,11 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { errnoOf, fail } from '../diagnostic/build-error.js';
+import { describeErrno, errnoOf, fail } from '../diagnostic/build-error.js';
+import { suggest } from '../diagnostic/suggest.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { MEDIA_TYPES } from '../oci/media-types.js';
+import { familiarName, parseReference } from '../oci/reference.js';
 import type { OnStep } from '../util/atomic-write.js';
 import { parseDigest } from '../util/digest.js';
 import { compareBytes } from '../util/text.js';
@@ -19,6 +21,18 @@ export interface NamedImage {
   /** Normalised: `docker.io/library/app:latest`. */
   readonly name: string;
   readonly descriptor: Descriptor;
+}
+
+/** The name that was probably meant, as people write it: another tag of the repository, or one that is nearly the same. */
+export function nearestName(text: string, images: readonly NamedImage[]): string | undefined {
+  const names = images.map(({ name }) => familiarName(parseReference(name)));
+  const repository = (name: string) => name.replace(/(?::[^:/]*)?(?:@.*)?$/, '');
+  const sibling = names.find((name) => name !== text && repository(name) === repository(text));
+  if (sibling !== undefined) return sibling;
+  // what nobody types must not make names of other images look alike
+  const short = new Map(names.map((name) => [name.replace(/:latest$/, ''), name]));
+  const near = suggest(text.replace(/:latest$/, ''), short.keys());
+  return near === undefined ? undefined : short.get(near);
 }
 
 /** The annotation that holds the name of an image in the index. */
@@ -110,7 +124,11 @@ export class ImageIndex {
       text = await readFile(this.#path(), 'utf8');
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return [];
-      throw error;
+      const message = `the cache ${this.#folder} cannot be read: ${describeErrno(error)}`;
+      return fail(
+        { code: 'StoreNotWritable', message, hint: 'name a folder with --cache-dir or WBUILD_CACHE_DIR' },
+        error,
+      );
     }
     try {
       const index = JSON.parse(text) as { schemaVersion?: unknown; mediaType?: unknown; manifests?: unknown };

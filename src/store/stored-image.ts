@@ -1,11 +1,30 @@
 import { fail } from '../diagnostic/build-error.js';
 import { isAttestation } from '../oci/attestation.js';
 import type { Descriptor, Platform } from '../oci/descriptor.js';
-import { type AttestationManifest, documentsOf, type Image, rootOf, type Target } from '../oci/image.js';
+import { type AttestationManifest, documentsOf, type Image, imagesOf, rootOf, type Target } from '../oci/image.js';
 import { MEDIA_TYPES } from '../oci/media-types.js';
 import { type Digest, parseDigest } from '../util/digest.js';
 import type { BlobStore } from './blobs.js';
-import { REF_NAME } from './image-index.js';
+import { ImageIndex, type NamedImage, REF_NAME } from './image-index.js';
+
+/** As much of a digest as may stand for the whole, as with docker. */
+export const DIGEST = /^(?:sha256:)?([0-9a-f]{7,64})$/;
+
+/** Every name of the image that the digest of a manifest, an index or a config (the image ID), or the beginning of one, stands for. */
+export async function namesOfDigest(store: BlobStore, text: string): Promise<readonly NamedImage[]> {
+  const hex = DIGEST.exec(text)?.[1];
+  if (hex === undefined) return [];
+  const matches = (digest: string) => digest.startsWith(`sha256:${hex}`);
+  const list = await new ImageIndex(store.folder).list();
+  const byManifest = list.filter(({ descriptor }) => matches(descriptor.digest));
+  if (byManifest.length > 0) return byManifest;
+  const found: NamedImage[] = [];
+  for (const image of list) {
+    const target = await readTarget(store, image.descriptor).catch(() => undefined);
+    if (target && !('images' in target) && matches(target.config.descriptor.digest)) found.push(image);
+  }
+  return found;
+}
 
 /**
  * Puts configs, manifests and index into the store, beside the layers that are there already; damaged ones are healed.

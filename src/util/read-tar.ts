@@ -54,6 +54,13 @@ export async function* readTar(
   }
 }
 
+/** What is wrong with an archive that could not be read, for messages: the reader's own words speak to who calls it. */
+export function describeTarError(error: unknown): string {
+  const { message } = error as Error;
+  if (/^Invalid tar header/.test(message)) return 'no tar header stands where one should';
+  return /^Unexpected end of (?:data|file)/i.test(message) ? 'it ends too early' : message;
+}
+
 /** The content of an entry as one buffer. */
 export async function readAll(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];

@@ -56,10 +56,10 @@ export async function runCacheDu(command: Looking, io: CommandIo): Promise<ExitC
     folder: command.cacheDir,
     images: usage.images.size,
     imageBytes: sum((u) => u.images.length > 0),
-    cachedLayers: usage.records.length,
+    cachedLayers: usage.records.filter(({ record }) => usersOf(record.digest).images.length === 0).length,
     cachedBytes: sum((u) => u.images.length === 0 && u.layers > 0),
     unusedBytes: sum((u) => u.images.length === 0 && u.layers === 0),
-    recordBytes: (await area('records')) + (await area('explain')),
+    recordBytes: (await area('records')) + (await area('explain')) + (await area('pieces')),
     statBytes: await area('stat'),
     temporaryBytes: (await area('tmp')) + (await area('builds')),
   };

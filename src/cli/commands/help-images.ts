@@ -64,7 +64,7 @@ export const IMAGES = `Usage:  wbuild images [--json]
         wbuild tag SOURCE NAME
         wbuild rmi NAME...
 
-The images that builds with -t left in the cache.
+The images that builds with -t left in the cache. Where one is named, its IMAGE ID does as well.
 
   images                        list them
       --json                    for programs

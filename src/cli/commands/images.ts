@@ -1,12 +1,11 @@
 /** `wbuild images`, `wbuild rmi`, `wbuild tag`: the images of the store, as docker has them. */
 import { fail } from '../../diagnostic/build-error.js';
-import { suggest } from '../../diagnostic/suggest.js';
 import { imagesOf } from '../../oci/image.js';
 import { formatPlatform } from '../../oci/platform.js';
 import { familiarName, formatReference, parseReference } from '../../oci/reference.js';
 import { BlobStore } from '../../store/blobs.js';
-import { ImageIndex, type NamedImage } from '../../store/image-index.js';
-import { readTarget } from '../../store/stored-image.js';
+import { ImageIndex, type NamedImage, nearestName } from '../../store/image-index.js';
+import { namesOfDigest, readTarget } from '../../store/stored-image.js';
 import { shortDigest } from '../../store/usage.js';
 import { quote } from '../../util/text.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
@@ -49,41 +48,46 @@ export async function runImages(command: { cacheDir: string; json: boolean }, io
 
 /** Takes names away; what they named stays until it is pruned. */
 export async function runRmi(command: Of<'rmi'>, io: CommandIo): Promise<ExitCode> {
-  const index = new ImageIndex(command.cacheDir);
-  for (const name of command.names) await findStored(index, name);
-  for (const name of command.names) {
-    if (await index.untag(name)) io.stdout.write(`untagged ${familiarName(parseReference(name))}\n`);
+  const store = new BlobStore(command.cacheDir);
+  const names: string[] = [];
+  for (const text of command.names) names.push(await onlyName(store, text));
+  for (const name of names) {
+    if (await new ImageIndex(store.folder).untag(name))
+      io.stdout.write(`untagged ${familiarName(parseReference(name))}\n`);
   }
   return EXIT.done;
 }
 
+/** The name to take away; an ID says it where the image has no other. @throws BuildError `ImageNotFound`, `InvalidReference` */
+async function onlyName(store: BlobStore, text: string): Promise<string> {
+  const [first, ...more] = await namesOfDigest(store, text);
+  if (!first) return (await findStored(store, text)).name;
+  if (more.length === 0) return first.name;
+  const names = [first, ...more].map(({ name }) => familiarName(parseReference(name)));
+  const message = `${text} has several names: ${names.join(', ')}`;
+  return fail({ code: 'InvalidReference', message, hint: 'say which of them to take away' });
+}
+
 /** Gives an image one more name. */
 export async function runTag(command: Of<'tag'>, _io: CommandIo): Promise<ExitCode> {
-  const index = new ImageIndex(command.cacheDir);
-  const { descriptor } = await findStored(index, command.source);
-  await index.tag([command.target], descriptor);
+  const store = new BlobStore(command.cacheDir);
+  const { descriptor } = await findStored(store, command.source);
+  await new ImageIndex(store.folder).tag([command.target], descriptor);
   return EXIT.done;
 }
 
-/** The image of a name as typed, or of the beginning of its manifest digest. @throws BuildError `ImageNotFound`, `InvalidReference` */
-export async function findStored(index: ImageIndex, text: string): Promise<NamedImage> {
-  const list = await index.list();
-  const hex = /^(?:sha256:)?([0-9a-f]{7,64})$/.exec(text)?.[1];
-  const byDigest = hex === undefined ? undefined : list.find((i) => i.descriptor.digest.startsWith(`sha256:${hex}`));
+/** The image of a name or an ID as typed. @throws BuildError `ImageNotFound`, `InvalidReference` */
+export async function findStored(store: BlobStore, text: string): Promise<NamedImage> {
+  const [byDigest] = await namesOfDigest(store, text);
   if (byDigest) return byDigest;
+  const list = await new ImageIndex(store.folder).list();
   const name = formatReference(parseReference(text));
   const found = list.find((image) => image.name === name);
   if (found) return found;
-  const near = suggest(
-    name,
-    list.map((i) => i.name),
-    {},
-  );
+  const near = nearestName(familiarName(parseReference(text)), list);
   return fail({
     code: 'ImageNotFound',
     message: `the store has no image ${quote(text)}`,
-    hint: near
-      ? `did you mean ${familiarName(parseReference(near))}?`
-      : 'wbuild images lists them; wbuild -t NAME . makes one',
+    hint: near ? `did you mean ${near}?` : 'wbuild images lists them; wbuild -t NAME . makes one',
   });
 }

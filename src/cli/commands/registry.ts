@@ -8,7 +8,6 @@ import { rootOf } from '../../oci/image.js';
 import { familiarName, parseReference } from '../../oci/reference.js';
 import type { Emit } from '../../progress/event.js';
 import { BlobStore } from '../../store/blobs.js';
-import { ImageIndex } from '../../store/image-index.js';
 import { readTarget } from '../../store/stored-image.js';
 import { unreachable } from '../../util/unreachable.js';
 import { EXIT, type ExitCode, exitCodeOf } from '../exit-code.js';
@@ -26,7 +25,7 @@ export function runRegistry(command: RegistryCommand, io: CommandIo): Promise<Ex
     case 'push':
       return transfer(command, io, async (emit) => {
         const store = new BlobStore(command.cacheDir);
-        const { descriptor } = await findStored(new ImageIndex(store.folder), command.name);
+        const { descriptor } = await findStored(store, familiarName(parseReference(command.name)));
         const target = await readTarget(store, descriptor);
         const { env, signal } = io;
         const names = [command.name];

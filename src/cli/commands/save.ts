@@ -3,7 +3,6 @@
 import { saveImage } from '../../build/images/save-image.js';
 import { fail } from '../../diagnostic/build-error.js';
 import { BlobStore } from '../../store/blobs.js';
-import { ImageIndex } from '../../store/image-index.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import type { CommandIo } from '../io.js';
 import type { StoreCommand } from '../store-args.js';
@@ -18,7 +17,7 @@ export async function runSave(command: Extract<StoreCommand, { kind: 'save' }>, 
     fail({ code: 'Usage', message: 'an archive cannot be written to a terminal', hint });
   }
   const store = new BlobStore(command.cacheDir);
-  const { name, descriptor } = await findStored(new ImageIndex(store.folder), command.image);
+  const { name, descriptor } = await findStored(store, command.image);
   const to = toStdout ? ({ kind: 'stream', stream: io.stdout } as const) : ({ kind: 'file', path: output } as const);
   await saveImage({ store, descriptor, name, type, to });
   return EXIT.done;
