@@ -41,17 +41,17 @@ export const TYPE_FLAGS = {
 } as const;
 
 const NAME = { at: 0, length: 100 };
-const MODE = { at: 100, length: 8 };
-const UID = { at: 108, length: 8 };
-const GID = { at: 116, length: 8 };
-const SIZE = { at: 124, length: 12 };
-const MTIME = { at: 136, length: 12 };
+const MODE = numberField(100, 8);
+const UID = numberField(108, 8);
+const GID = numberField(116, 8);
+const SIZE = numberField(124, 12);
+const MTIME = numberField(136, 12);
 const CHECKSUM_AT = 148;
 const TYPE_AT = 156;
 const LINKNAME = { at: 157, length: 100 };
 const MAGIC_AT = 257;
-const DEV_MAJOR = { at: 329, length: 8 };
-const DEV_MINOR = { at: 337, length: 8 };
+const DEV_MAJOR = numberField(329, 8);
+const DEV_MINOR = numberField(337, 8);
 const PREFIX = { at: 345, length: 155 };
 /** Behind the last field; the rest of the block is zeros. */
 const HEADER_END = 500;
@@ -64,6 +64,16 @@ const DIGIT_0 = 0x30;
 interface Field {
   readonly at: number;
   readonly length: number;
+}
+
+/** One that holds octal digits and a NUL behind them. */
+interface NumberField extends Field {
+  /** The first number that is too large. */
+  readonly limit: number;
+}
+
+function numberField(at: number, length: number): NumberField {
+  return { at, length, limit: 8 ** (length - 1) };
 }
 
 /** The header blocks of an entry: one block, or three and more where PAX records come before it. */
@@ -220,12 +230,12 @@ function putChecksum(block: Buffer, sum: number): void {
   block[CHECKSUM_AT + 7] = BLANK;
 }
 
-function fitsOctal(value: number, field: Field): boolean {
-  return value >= 0 && value < 8 ** (field.length - 1);
+function fitsOctal(value: number, { limit }: NumberField): boolean {
+  return value >= 0 && value < limit;
 }
 
 /** Digits up to the last byte, which is NUL; a value that does not fit is written as zero (PAX holds it). */
-function putOctal(block: Buffer, field: Field, value: number): void {
+function putOctal(block: Buffer, field: NumberField, value: number): void {
   putDigits(block, field.at, field.length - 1, fitsOctal(value, field) ? value : 0);
 }
 

@@ -120,7 +120,7 @@ export function readContentSync(node: ContentNode): Buffer {
 }
 
 /**
- * Reads a small file into a buffer, which must have a byte to spare behind it: whether there are more bytes is found by asking for them.
+ * Reads a small file into a buffer, which must have a byte to spare behind it: whether there are more bytes is found by asking for one more.
  * One look at the file is enough, after it was read: a change before that has set its ctime, too.
  * @throws as {@link readContent} does
  */
@@ -136,8 +136,8 @@ export function readContentInto({ content, size }: ContentNode, target: Buffer, 
     let at = 0;
     while (at < wanted) {
       const count = readSync(fd, target, start + at, wanted - at, content.offset + at);
-      if (count === 0) break;
       at += count;
+      if (count === 0 || at === size) break; // less than was asked for: the end of the file
     }
     if (content.stamp) checkStamp(content, fstatSync(fd, { bigint: true }));
     if (at < size) shrunk(content, size, at);
