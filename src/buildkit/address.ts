@@ -92,7 +92,8 @@ function hintFor(scheme: string, rest: string): string {
     return `forward the socket and name that: ssh -L /tmp/b.sock:/run/buildkit/buildkitd.sock ${rest || 'HOST'}`;
   if (scheme === 'docker-container' || scheme === 'kube-pod')
     return 'expose the builder as unix:// or tcp://, for example by kubectl port-forward';
-  return 'it is docker, unix:///path/to/socket or tcp://host:port; several are separated by commas';
+  const names = scheme === '' ? 'builders have no names here: ' : '';
+  return `${names}it is docker, unix:///path/to/socket or tcp://host:port; several are separated by commas`;
 }
 
 /**

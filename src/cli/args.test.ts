@@ -62,6 +62,25 @@ describe('commands', () => {
       ['-t', 'x', 'build', '.'],
       'Usage: "wbuild" requires 1 argument, the build context, but there are 2: "build" "." | did you mean wbuild build? The command comes first',
     ],
+    [
+      ['pul', 'x'],
+      'Usage: "wbuild" requires 1 argument, the build context, but there are 2: "pul" "x" | did you mean wbuild pull? The command comes first',
+    ],
+    [
+      ['--sbom', '.'],
+      'Usage: "wbuild" requires 1 argument: the build context | --sbom takes a value, and took "."; for the current folder: wbuild build .',
+    ],
+    [['help', 'inspct'], 'Usage: there is no command "inspct" | did you mean wbuild help inspect?'],
+    [['help', 'xyzzy'], 'Usage: there is no command "xyzzy" | wbuild --help lists the commands'],
+    [['images', '--jsn'], 'Usage: wbuild images has no option --jsn | did you mean --json?'],
+    [['push', '--insecur', 'x'], 'Usage: wbuild push has no option --insecur | did you mean --insecure?'],
+    [['diff', '--jso', 'a', 'b'], 'Usage: wbuild diff has no option --jso | did you mean --json?'],
+    [['run', '--envv', 'a', 'b'], 'Usage: wbuild run has no option --envv | did you mean --env?'],
+    [
+      ['run', '--rm', 'a'],
+      'Usage: wbuild run has no option --rm | leave it out: there is no container, and standard input is that of wbuild',
+    ],
+    [['builder', 'ls', '--jso', 'docker'], 'Usage: wbuild builder ls has no option --jso | did you mean --json?'],
   ])('%j is refused', (argv, text) => {
     expect(mistakes(argv)).toEqual([text]);
   });
@@ -235,6 +254,13 @@ describe('mistakes', () => {
   test.each<[string[], string]>([
     [['--tagert=x', '.'], 'Usage: unknown option --tagert | did you mean --target?'],
     [['--xyzzy', '.'], 'Usage: unknown option --xyzzy | wbuild --help lists the options'],
+    [['-v'], 'Usage: unknown option -v | did you mean --version?'],
+    [['--check', '.'], 'Usage: wbuild has no --check: checking is a command of its own | use wbuild check'],
+    [['check', '--json', '.'], 'Usage: --json belongs to wbuild verify | write --format json'],
+    [
+      ['--json', '.'],
+      'Usage: --json belongs to wbuild verify | the digests come with --metadata-file FILE, errors and warnings with --diagnostics json',
+    ],
     [['--a\x1b[2J', '.'], 'Usage: unknown option --a\\x1b[2J | wbuild --help lists the options'],
     [['.', '-f'], 'Usage: -f needs a value | wbuild --help lists the options'],
     [
@@ -243,12 +269,12 @@ describe('mistakes', () => {
     ],
     [
       ['--progress', 'plian', '.'],
-      'Usage: --progress cannot be "plian" | did you mean plain? It is one of auto, tty, plain, quiet, rawjson',
+      'Usage: --progress cannot be "plian" | did you mean plain? it is one of auto, tty, plain, quiet, rawjson',
     ],
-    [['--diagnostics', 'xml', '.'], 'Usage: --diagnostics cannot be "xml" | It is one of text, json'],
+    [['--diagnostics', 'xml', '.'], 'Usage: --diagnostics cannot be "xml" | it is one of text, json'],
     [
       ['llb', '--format', 'DOT', '.'],
-      'Usage: --format cannot be "DOT" | did you mean dot? It is one of text, json, dot, mermaid, pb',
+      'Usage: --format cannot be "DOT" | did you mean dot? it is one of text, json, dot, mermaid, pb',
     ],
     [
       ['-q', '--progress', 'plain', '.'],

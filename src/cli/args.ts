@@ -8,7 +8,7 @@ import { suggest } from '../diagnostic/suggest.js';
 import { formatReference, parseReference } from '../oci/reference.js';
 import { quote } from '../util/text.js';
 import { parseAnnotation } from './annotation-option.js';
-import { parseBool, tokenize } from './argv.js';
+import { parseBool, type Token, tokenize } from './argv.js';
 import { parseAttests } from './attest-option.js';
 import { type BuilderCommand, parseBuilderArgs, remoteOptions } from './builder-args.js';
 import { parseCacheFrom, parseCacheTo } from './cache-option.js';
@@ -83,6 +83,9 @@ export const HELP_TOPICS = [
 ] as const;
 export type HelpTopic = (typeof HELP_TOPICS)[number];
 
+/** Every word that a command line may begin with. */
+const WORDS: readonly string[] = ['build', 'help', ...HELP_TOPICS.slice(1)];
+
 export type Command =
   | { readonly kind: 'help'; readonly topic: HelpTopic }
   | ({ readonly kind: 'version' } & VersionCommand)
@@ -137,11 +140,11 @@ export function parseArgs(argv: readonly string[], env: Env = {}): Command {
   const tokens = tokenize(word ? argv.slice(1) : argv, TABLE);
   const has = (name: string) => tokens.some((token) => token.kind === 'option' && token.name === name);
 
-  if (word === 'help') return helpCommand(argv[1]);
+  if (word === 'help') return helpCommand(knownWord(argv[1]));
   if (has('help')) return helpCommand(word);
   if (has('version')) return { kind: 'version', json: false };
   const { values, operands } = collect(tokens, word);
-  const context = onlyOperand(operands, word);
+  const context = onlyOperand(operands, word, { words: WORDS, swallowed: swallowed(argv, tokens) });
   const options = buildCommandOptions(values, context, env);
   const format = last(values, 'format');
   if (word === 'check')
@@ -192,6 +195,23 @@ function verifyOptions(values: Values, options: BuildCommandOptions): VerifyComm
 /** Whether `--diagnostics json` stands on a command line, for a mistake in that very line. */
 export function wantsJsonDiagnostics(argv: readonly string[]): boolean {
   return tokenize(argv, TABLE).some((t) => t.kind === 'option' && t.name === 'diagnostics' && t.value === 'json');
+}
+
+/** The word behind `wbuild help`. */
+function knownWord(word: string | undefined): string | undefined {
+  if (word === undefined || word.startsWith('-') || WORDS.includes(word)) return word;
+  const near = suggest(word, WORDS, { caseInsensitive: true });
+  const hint = near ? `did you mean wbuild help ${near}?` : 'wbuild --help lists the commands';
+  throw new BuildError(usage(`there is no command ${quote(word)}`, hint));
+}
+
+/** The option whose value is the last word, where that may have been meant for the context: `--sbom .`. */
+function swallowed(argv: readonly string[], tokens: readonly Token[]): string | undefined {
+  const token = tokens.at(-1);
+  const [before, value] = argv.slice(-2);
+  if (token?.kind !== 'option' || token.value !== value || token.as !== before) return undefined;
+  if (!/^\.\.?(?:\/|$)/.test(value)) return undefined;
+  return `${token.as} takes a value, and took ${quote(value)}`;
 }
 
 function helpCommand(topic: string | undefined): Command {
@@ -335,7 +355,7 @@ function choice<T extends string>(as: string, value: string | undefined, choices
   const found = choices.find((text) => text === value);
   if (found) return found;
   const near = suggest(value, choices, { caseInsensitive: true });
-  const hint = `${near ? `did you mean ${near}? ` : ''}It is one of ${choices.join(', ')}`;
+  const hint = `${near ? `did you mean ${near}? ` : ''}it is one of ${choices.join(', ')}`;
   throw new BuildError(usage(`${as} cannot be ${quote(value)}`, hint));
 }
 

@@ -6,7 +6,7 @@ import { suggest } from '../diagnostic/suggest.js';
 import { quote } from '../util/text.js';
 import { type OptionTable, type Takes, tokenize } from './argv.js';
 import { readAttributes, splitFields } from './attributes.js';
-import { usage, type Values } from './collect.js';
+import { lacksOption, usage, type Values } from './collect.js';
 import type { Env } from './io.js';
 import { parseAge, parseSize } from './store-args.js';
 
@@ -91,7 +91,7 @@ function readLine(kind: Verb, argv: readonly string[]) {
     else if (token.kind === 'option' && token.name === 'filter') filter.push(token.value);
     else if (token.kind === 'option') values.set(token.name, token.value);
     else if (token.kind === 'no-value') wrong.push(usage(`${token.as} needs a value`, help));
-    else wrong.push(usage(`wbuild builder ${kind} has no option ${quote(token.as).slice(1, -1)}`, help));
+    else wrong.push(lacksOption(token.as, `builder ${kind}`, table, help));
   }
   if (kind !== 'ls' && (operands.length > 1 || operands[0]?.includes(',')))
     wrong.push(usage(`wbuild builder ${kind} takes one address, not ${operands.map(quote).join(' ')}`, help));

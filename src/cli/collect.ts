@@ -85,7 +85,7 @@ export function collect(tokens: readonly Token[], word: CommandWord | undefined)
     if (token.kind === 'operand') operands.push(token.text);
     else if (token.kind === 'unknown') wrong.push(unknownOption(token.as));
     else if (token.kind === 'no-value') wrong.push(usage(`${token.as} needs a value`, seeHelp(word)));
-    else if (!belongs(token.name, word)) wrong.push(foreignTo(token));
+    else if (!belongs(token.name, word)) wrong.push(foreignTo(token, word));
     else {
       const problem = OPTIONS.has(token.name) ? badBool(token) : refusal(token);
       if (problem) wrong.push(problem);
@@ -101,10 +101,18 @@ function belongs(option: string, word: CommandWord | undefined): boolean {
   return only === undefined || only.words.includes(word ?? 'build');
 }
 
-function foreignTo({ name, as }: Token & { kind: 'option' }): Diagnostic {
+/** Where machines read what a command says that has no --json. */
+const MACHINES: Readonly<Record<string, string>> = {
+  check: 'write --format json',
+  llb: 'write --format json',
+  build: 'the digests come with --metadata-file FILE, errors and warnings with --diagnostics json',
+};
+
+function foreignTo({ name, as }: Token & { kind: 'option' }, word: CommandWord | undefined): Diagnostic {
   const { words, example } = ONLY[name]!;
   const commands = words.map((word) => `wbuild ${word}`).join(' and ');
-  return usage(`${as} belongs to ${commands}`, `for example: ${example}`);
+  const own = name === 'json' ? MACHINES[word ?? 'build'] : undefined;
+  return usage(`${as} belongs to ${commands}`, own ?? `for example: ${example}`);
 }
 
 /** The options of wbuild's own that a command takes. */
@@ -128,24 +136,43 @@ function refusal(token: Token & { kind: 'option' }): Diagnostic | undefined {
 }
 
 function unknownOption(as: string): Diagnostic {
-  const near = as.startsWith('--') ? suggest(as.slice(2), OPTIONS.keys(), { caseInsensitive: true }) : undefined;
+  const near = /^-v$/i.test(as) ? 'version' : nearOption(as, TABLE);
   return usage(
     `unknown option ${quote(as).slice(1, -1)}`,
     near ? `did you mean --${near}?` : 'wbuild --help lists the options',
   );
 }
 
+function nearOption(as: string, { long }: OptionTable): string | undefined {
+  return as.startsWith('--') ? suggest(as.slice(2), long.keys(), { caseInsensitive: true }) : undefined;
+}
+
+/** An option that a command lacks. `hint` is for one that is like none that it has. */
+export function lacksOption(as: string, command: string, table: OptionTable, hint: string): Diagnostic {
+  const near = nearOption(as, table);
+  return usage(`wbuild ${command} has no option ${quote(as).slice(1, -1)}`, near ? `did you mean --${near}?` : hint);
+}
+
 /** The one operand, CONTEXT; Docker's words when it is missing. */
-export function onlyOperand(operands: readonly string[], word: CommandWord | undefined): string {
+export function onlyOperand(
+  operands: readonly string[],
+  word: CommandWord | undefined,
+  { words, swallowed }: { readonly words: readonly string[]; readonly swallowed: string | undefined },
+): string {
   const name = word ? `wbuild ${word}` : 'wbuild';
   const [context, ...more] = operands;
   if (context === undefined)
-    throw new BuildError(usage(`"${name}" requires 1 argument: the build context`, missingContext(word)));
+    throw new BuildError(
+      usage(
+        `"${name}" requires 1 argument: the build context`,
+        `${swallowed ? `${swallowed}; ` : ''}${missingContext(word)}`,
+      ),
+    );
   if (context === '')
     throw new BuildError(usage('the build context is an empty word', `for the current folder: ${name} .`));
   if (more.length === 0) return context;
   const count = `"${name}" requires 1 argument, the build context, but there are ${operands.length}: ${operands.map(quote).join(' ')}`;
-  const near = word ? undefined : (COMMANDS.find((c) => operands.includes(c)) ?? suggest(context, COMMANDS));
+  const near = word ? undefined : (words.find((c) => operands.includes(c)) ?? suggest(context, words));
   throw new BuildError(usage(count, near ? `did you mean wbuild ${near}? The command comes first` : seeHelp(word)));
 }
 

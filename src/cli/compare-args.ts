@@ -4,7 +4,7 @@ import type { Diagnostic } from '../diagnostic/diagnostic.js';
 import { defaultStoreFolder } from '../store/open-store.js';
 import { quote } from '../util/text.js';
 import { type OptionTable, parseBool, type Takes, tokenize } from './argv.js';
-import { usage } from './collect.js';
+import { lacksOption, usage } from './collect.js';
 import type { Env } from './io.js';
 
 export interface CompareCommand {
@@ -42,8 +42,7 @@ export function parseCompareArgs([word, ...argv]: readonly string[], env: Env): 
   for (const token of tokenize(argv, COMPARE_TABLE)) {
     if (token.kind === 'operand') images.push(token.text);
     else if (token.kind === 'no-value') wrong.push(usage(`${token.as} needs a value`, hint));
-    else if (token.kind === 'unknown')
-      wrong.push(usage(`wbuild ${verb} has no option ${quote(token.as).slice(1, -1)}`, hint));
+    else if (token.kind === 'unknown') wrong.push(lacksOption(token.as, verb, COMPARE_TABLE, hint));
     else values.set(token.name, token.value);
   }
   if (wrong.length > 0) throw new BuildError(wrong);

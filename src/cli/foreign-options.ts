@@ -45,6 +45,15 @@ export const FOREIGN: ReadonlyMap<string, ForeignOption> = new Map<string, Forei
   ['cpu-quota', runOnly()],
   ['cpuset-cpus', runOnly()],
   ['cpuset-mems', runOnly()],
+  ['resource', runOnly()],
+  [
+    'policy',
+    {
+      takes: 'value',
+      why: 'a policy is about images and files from elsewhere, and wbuild fetches nothing',
+      instead: 'leave it out',
+    },
+  ],
   [
     'no-cache-filter',
     {
@@ -57,26 +66,18 @@ export const FOREIGN: ReadonlyMap<string, ForeignOption> = new Map<string, Forei
     'call',
     {
       takes: 'value',
-      why: 'there is nothing but the build to call',
-      instead: 'leave it out: a build reports every warning and error of the Dockerfile; wbuild llb shows its graph',
+      why: 'what does not build is a command of its own',
+      instead: 'use wbuild check for the errors and warnings of a Dockerfile, wbuild llb for its graph',
       harmless: /^build$/,
     },
   ],
-  [
-    'check',
-    {
-      takes: 'nothing',
-      why: 'there is no mode that only checks',
-      instead: 'build with -o type=cacheonly: it reports every warning and error, and writes no image',
-      harmless: NO,
-    },
-  ],
+  ['check', { takes: 'nothing', why: 'checking is a command of its own', instead: 'use wbuild check', harmless: NO }],
   [
     'print',
     {
       takes: 'value',
-      why: 'there is nothing but the build to call',
-      instead: 'see wbuild llb --help for the build graph',
+      why: 'what does not build is a command of its own',
+      instead: 'use wbuild check for the errors and warnings of a Dockerfile, wbuild llb for its graph',
     },
   ],
   [

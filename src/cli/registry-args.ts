@@ -5,7 +5,7 @@ import { formatReference, parseReference } from '../oci/reference.js';
 import { defaultStoreFolder } from '../store/open-store.js';
 import { quote } from '../util/text.js';
 import { type OptionTable, type Takes, tokenize } from './argv.js';
-import { usage } from './collect.js';
+import { lacksOption, usage } from './collect.js';
 import type { Env } from './io.js';
 import { PROGRESS_MODES, type ProgressMode } from './progress-mode.js';
 
@@ -116,7 +116,7 @@ function readLine(word: RegistryWord, argv: readonly string[]) {
     if (token.kind === 'operand') operands.push(token.text);
     else if (token.kind === 'option') values.set(token.name, token.value);
     else if (token.kind === 'no-value') mistakes.push(usage(`${token.as} needs a value`, seeHelp(word)));
-    else mistakes.push(usage(`wbuild ${word} has no option ${quote(token.as).slice(1, -1)}`, seeHelp(word)));
+    else mistakes.push(lacksOption(token.as, word, table, seeHelp(word)));
   }
   if (mistakes.length > 0) throw new BuildError(mistakes);
   return { values, operands };

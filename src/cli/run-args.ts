@@ -4,7 +4,7 @@ import type { Diagnostic } from '../diagnostic/diagnostic.js';
 import { defaultStoreFolder } from '../store/open-store.js';
 import { quote } from '../util/text.js';
 import { type OptionTable, parseBool, type Takes, tokenize } from './argv.js';
-import { usage } from './collect.js';
+import { lacksOption, usage } from './collect.js';
 import type { Env } from './io.js';
 
 export interface RunCommand {
@@ -33,6 +33,21 @@ export const RUN_TABLE: OptionTable = {
 };
 
 const HINT = 'wbuild run --help shows how it is used';
+const UNKNOWN = `${HINT}; options of the program stand behind the image`;
+
+/** What hands type that know docker run. */
+const NO_CONTAINER = 'leave it out: there is no container, and standard input is that of wbuild';
+const A_FOLDER = 'a folder of this machine: --dir HOST::GUEST';
+const DOCKERS: Readonly<Record<string, string>> = {
+  '--rm': NO_CONTAINER,
+  '-i': NO_CONTAINER,
+  '-t': NO_CONTAINER,
+  '--interactive': NO_CONTAINER,
+  '--tty': NO_CONTAINER,
+  '-v': A_FOLDER,
+  '--volume': A_FOLDER,
+  '--mount': A_FOLDER,
+};
 
 /** A command line behind `wbuild run`; `help` when that is asked for. @throws BuildError `Usage` */
 export function parseRunArgs(argv: readonly string[], hostEnv: Env): RunCommand | 'help' {
@@ -42,12 +57,7 @@ export function parseRunArgs(argv: readonly string[], hostEnv: Env): RunCommand 
   for (const token of tokens) {
     if (token.kind === 'no-value') wrong.push(usage(`${token.as} needs a value`, HINT));
     else if (token.kind === 'unknown')
-      wrong.push(
-        usage(
-          `wbuild run has no option ${quote(token.as).slice(1, -1)}`,
-          `${HINT}; options of the program stand behind the image`,
-        ),
-      );
+      wrong.push(lacksOption(token.as, 'run', RUN_TABLE, DOCKERS[token.as] ?? UNKNOWN));
     else if (token.kind === 'option') {
       if (RUN_TABLE.long.get(token.name) === 'nothing' && parseBool(token.value) === undefined)
         wrong.push(usage(`${token.as} is either given or not: ${quote(token.value)} is neither true nor false`, HINT));

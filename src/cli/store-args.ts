@@ -6,7 +6,7 @@ import { formatReference, parseReference } from '../oci/reference.js';
 import { defaultStoreFolder } from '../store/open-store.js';
 import { quote } from '../util/text.js';
 import { type OptionTable, type Takes, tokenize } from './argv.js';
-import { usage } from './collect.js';
+import { lacksOption, usage } from './collect.js';
 import type { Env } from './io.js';
 
 export type StoreCommand = { readonly cacheDir: string } & (
@@ -95,7 +95,7 @@ function readLine(name: string, own: Readonly<Record<string, Takes>>, argv: read
     if (token.kind === 'operand') operands.push(token.text);
     else if (token.kind === 'option') values.set(token.name, token.value);
     else if (token.kind === 'no-value') wrong.push(usage(`${token.as} needs a value`, seeHelp(name)));
-    else wrong.push(usage(`wbuild ${name} has no option ${quote(token.as).slice(1, -1)}`, seeHelp(name)));
+    else wrong.push(lacksOption(token.as, name, table, seeHelp(name)));
   }
   if (wrong.length > 0) throw new BuildError(wrong);
   return { name, values, operands };

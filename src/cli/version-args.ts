@@ -22,7 +22,7 @@ export function parseVersionArgs(argv: readonly string[]): VersionCommand | 'hel
   for (const token of tokenize(argv, VERSION_TABLE)) {
     if (token.kind === 'option' && token.name === 'help') return 'help';
     if (token.kind !== 'option') {
-      const what = token.kind === 'operand' ? `no argument ${quote(token.text)}` : `no option ${token.as}`;
+      const what = token.kind === 'operand' ? `no argument, and got ${quote(token.text)}` : `no option ${token.as}`;
       throw new BuildError(usage(`wbuild version takes ${what}`, 'wbuild version --json says more than the version'));
     }
     json = token.value === 'true';

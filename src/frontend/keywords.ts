@@ -73,7 +73,7 @@ export const KEYWORDS: Readonly<Record<string, Keyword>> = {
     words: true,
     quotes: true,
     flags: {},
-    instead: 'give the label on the command line of a build that has --label',
+    instead: 'give it on the command line: --label KEY=VALUE',
   },
   maintainer: { json: false, words: false, flags: {}, instead: 'remove it; Docker deprecated MAINTAINER' },
   onbuild: {

@@ -1,7 +1,7 @@
 import { fail } from '../diagnostic/build-error.js';
 import { isAttestation } from '../oci/attestation.js';
 import type { Descriptor, Platform } from '../oci/descriptor.js';
-import { type AttestationManifest, documentsOf, type Image, imagesOf, rootOf, type Target } from '../oci/image.js';
+import { type AttestationManifest, documentsOf, type Image, rootOf, type Target } from '../oci/image.js';
 import { MEDIA_TYPES } from '../oci/media-types.js';
 import { type Digest, parseDigest } from '../util/digest.js';
 import type { BlobStore } from './blobs.js';

@@ -147,7 +147,7 @@ async function terminal(command: readonly string[], typed: string): Promise<stri
 test('another shell is refused', async () => {
   expect(await rig.run(['completion', 'tcsh'])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('It is one of bash, zsh, fish'),
+    stderr: expect.stringContaining('it is one of bash, zsh, fish'),
   });
   expect(await rig.run(['completion'])).toMatchObject({ code: 2 });
 });
