@@ -1,19 +1,12 @@
 /** What a build reads: the Dockerfile and the contexts, opened. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { findLayoutImage, readLayoutTree } from '../context/oci-layout-context.js';
-import {
-  type Context,
-  nearName,
-  openFolder,
-  openTree,
-  readIgnoreFile,
-  resolveFolder,
-} from '../context/open-context.js';
+import { type Context, openFolder, openTree, readIgnoreFile, resolveFolder } from '../context/open-context.js';
 import { readTarTree, type Spool } from '../context/tar-context.js';
-import { describeErrno, errnoOf, fail } from '../diagnostic/build-error.js';
+import { fail } from '../diagnostic/build-error.js';
 import type { Diagnostic } from '../diagnostic/diagnostic.js';
 import { normalizeContextName } from '../frontend/context-name.js';
 import type { NamedContextInfo } from '../frontend/to-llb.js';
@@ -25,6 +18,7 @@ import type { Digest } from '../util/digest.js';
 import { readContentSync } from '../util/file-content.js';
 import { pathElements } from '../util/go-path.js';
 import type { BuildOptions } from './build-options.js';
+import { readDockerfile } from './read-dockerfile.js';
 
 export interface Inputs {
   /** The Dockerfile: its name for messages, its text, and what is wrong beside it, in ignore files. */
@@ -106,7 +100,7 @@ async function openMain(options: BuildOptions, spool: LazySpool): Promise<Main> 
       });
     return openStdin(options, spool);
   }
-  if (/^(https?|git|ssh):\/\//.test(context)) {
+  if (/^(https?|git|ssh):\/\//.test(context) || (/^(?:git@|github\.com\/)/.test(context) && !existsSync(context))) {
     fail({
       code: 'ContextNotFound',
       message: `wbuild fetches nothing: ${context}`,
@@ -122,7 +116,7 @@ async function openMain(options: BuildOptions, spool: LazySpool): Promise<Main> 
       dockerfile: { file: '-', bytes },
     };
   }
-  const dockerfile = readDockerfile(file ?? path.join(context, 'Dockerfile'), file === undefined);
+  const dockerfile = readDockerfile(file, context);
   const own = `${dockerfile.path}.dockerignore`;
   const ignore =
     readIgnoreFile(own, path.basename(own)) ?? readIgnoreFile(path.join(root, '.dockerignore'), '.dockerignore');
@@ -132,40 +126,17 @@ async function openMain(options: BuildOptions, spool: LazySpool): Promise<Main> 
   };
 }
 
-/** Reads a Dockerfile; `dockerfile` does for `Dockerfile`. */
-function readDockerfile(file: string, isDefault: boolean): { path: string; bytes: Buffer } {
-  const lower = path.join(path.dirname(file), 'dockerfile');
-  for (const candidate of path.basename(file) === 'Dockerfile' ? [file, lower] : [file]) {
-    try {
-      return { path: candidate, bytes: readFileSync(candidate) };
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') continue;
-      fail(
-        {
-          code: 'DockerfileNotFound',
-          message: `${file} cannot be read: ${describeErrno(error)}`,
-          hint: 'name the Dockerfile with -f',
-        },
-        error,
-      );
-    }
-  }
-  const near = nearName(file);
-  const hint = near
-    ? `did you mean ${near}? name it with -f`
-    : isDefault
-      ? 'name it with -f, or write one: FROM scratch'
-      : 'check the name given with -f; it is relative to the working directory';
-  const where = isDefault ? `in the folder ${path.dirname(file)}` : `at ${file}`;
-  return fail({ code: 'DockerfileNotFound', message: `there is no Dockerfile ${where}`, hint });
-}
-
 /** Standard input holds an archive with everything, or a Dockerfile for an empty context. */
 async function openStdin({ file, stdin }: BuildOptions, spool: LazySpool): Promise<Main> {
   const { first, all } = await peek(stdin);
   if (!looksLikeArchive(first)) {
     const bytes = await readAll(all);
-    return { context: openTree(EMPTY_TREE, 'the empty build context'), dockerfile: { file: '-', bytes } };
+    const emptyHint =
+      'a Dockerfile on standard input comes without files; wbuild -f - FOLDER reads it with those of a folder';
+    return {
+      context: { ...openTree(EMPTY_TREE, 'the empty build context'), emptyHint },
+      dockerfile: { file: '-', bytes },
+    };
   }
   const label = 'the archive on standard input';
   const tree = await readTarTree(all, EMPTY_TREE, { spool: await spool.open(), label, layer: false });
@@ -181,17 +152,21 @@ async function openStdin({ file, stdin }: BuildOptions, spool: LazySpool): Promi
   return { context: openTree(tree, label), dockerfile: { file: name, bytes: readContentSync(node) } };
 }
 
+/** How archives begin that are not read, with what unpacks them. */
+const PACKED: readonly (readonly [magic: string, name: string, unpack?: string])[] = [
+  ['BZh', 'bzip2', 'bzip2 -dc'],
+  ['\xfd7zXZ\0', 'xz', 'xz -dc'],
+  ['\x28\xb5\x2f\xfd', 'zstd', 'zstd -dc'],
+  ['PK\x03\x04', 'zip'],
+];
+
 function looksLikeArchive(first: Buffer): boolean {
   if (first[0] === 0x1f && first[1] === 0x8b) return true;
-  if (
-    first.subarray(0, 3).equals(Buffer.from('BZh')) ||
-    first.subarray(0, 6).equals(Buffer.from('\xfd7zXZ\0', 'latin1'))
-  ) {
-    fail({
-      code: 'InvalidContext',
-      message: 'the archive on standard input is compressed with bzip2 or xz',
-      hint: 'compress it with gzip, or not at all',
-    });
+  const packed = PACKED.find(([magic]) => first.toString('latin1', 0, magic.length) === magic);
+  if (packed) {
+    const [, name, unpack] = packed;
+    const hint = unpack ? `unpack it on the way: ${unpack} FILE | wbuild -` : 'make a tar of it, plain or with gzip';
+    fail({ code: 'InvalidContext', message: `the archive on standard input is compressed with ${name}`, hint });
   }
   return first.length >= 512 && first.toString('latin1', 257, 262) === 'ustar';
 }

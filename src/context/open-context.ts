@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { describeErrno, errnoOf, fail } from '../diagnostic/build-error.js';
 import type { Diagnostic } from '../diagnostic/diagnostic.js';
+import { printable } from '../diagnostic/display.js';
 import { suggest } from '../diagnostic/suggest.js';
 import type { DirectoryNode } from '../snapshot/file-tree.js';
 import { PatternError } from '../snapshot/glob.js';
@@ -19,6 +20,8 @@ export interface Context {
   readonly label: string;
   /** The patterns of its ignore file. */
   readonly excludes: readonly string[];
+  /** What to do where there are no files at all. */
+  readonly emptyHint?: string;
   /** What is wrong with its ignore file. */
   readonly errors?: readonly Diagnostic[];
   readTree(filter: TreeFilter): Promise<DirectoryNode>;
@@ -36,13 +39,29 @@ export function resolveFolder(path: string, label: string): string {
     const why = missing ? 'does not exist' : `cannot be read: ${describeErrno(error)}`;
     const near = missing ? nearName(path) : undefined;
     const hint = near ? `did you mean ${near}?` : 'a context is a folder, or - for a tar on standard input';
-    fail({ code: 'ContextNotFound', message: `${label} ${path} ${why}`, hint }, error);
+    fail({ code: 'ContextNotFound', message: `${label} ${printable(path)} ${why}`, hint }, error);
   }
   return fail({
     code: 'ContextNotFound',
-    message: `${label} ${path} is not a folder`,
-    hint: 'name the folder that it is in, and COPY the file',
+    message: `${label} ${printable(path)} is not a folder`,
+    hint: fileHint(path),
   });
+}
+
+/** What a file was probably meant for. */
+function fileHint(path: string): string {
+  const name = basename(path);
+  if (/\.(?:tar(?:\.\w+)?|tgz)$/.test(name)) return 'an archive comes on standard input: wbuild - < FILE';
+  if (isDockerfileName(name))
+    return `name the folder of the context, and the Dockerfile with -f: wbuild -f ${printable(path)} ${printable(dirname(path))}`;
+  return 'name the folder that it is in, and COPY the file';
+}
+
+/** Whether a file is a Dockerfile by its name, in any of the ways that are about. */
+export function isDockerfileName(name: string): boolean {
+  return (
+    /^(?:dockerfile|containerfile)(?:\.[\w.-]+)?$|\.(?:dockerfile|containerfile)$/i.test(name) && !/ignore$/.test(name)
+  );
 }
 
 /** The path with its last name replaced by one that is there and looks like it. */

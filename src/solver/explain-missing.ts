@@ -66,7 +66,7 @@ export async function explainMissing(missing: MissingSource, contexts: ReadonlyM
     context && leavesRoot(typed)
       ? 'nothing outside of the context is read, and .. stops at its root: name a folder further up as context, or give the other one with --build-context'
       : near === undefined
-        ? `there is nothing like it in ${where}`
+        ? (context?.emptyHint ?? `there is nothing like it in ${where}`)
         : `did you mean ${near}?${sameButCase ? ' names are case-sensitive' : ''}`;
   return fail({ code: 'SourceNotFound', message: `${name} does not exist in ${where}`, ...place, hint });
 }

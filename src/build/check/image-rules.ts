@@ -160,7 +160,7 @@ function judgeEntrypoint(input: ImageRulesInput, tree: DirectoryNode): Finding[]
   if (isWasm && program === '/') return []; // Spin and its like find their own way from here
   const found = findProgram(program, tree, { config, isWasm });
   const finding = (code: DiagnosticCode, message: string, hint: string): Finding[] => [{ code, message, range, hint }];
-  const shown = printable(program);
+  const shown = program === '' ? '""' : printable(program);
   if (found?.node.type !== 'file') {
     const why = found
       ? `is a ${found.node.type}`
@@ -228,13 +228,21 @@ function follow(tree: DirectoryNode, path: string): Node | undefined {
 const SEARCH_LIMIT = 100_000;
 
 function missingHint(program: string, tree: DirectoryNode): string {
+  const [first, ...more] = program.split(' ');
+  if (more.length > 0 && first !== '' && follow(tree, first!)?.type === 'file') {
+    const words = [first, ...more].filter((word) => word !== '').map((word) => JSON.stringify(word));
+    return `arguments are strings of their own: ENTRYPOINT [${printable(words.join(', '))}]`;
+  }
   const wanted = baseName(program).toLowerCase();
   let searched = 0;
+  let module: string | undefined;
   for (const [path, node] of walkTree(tree)) {
-    if (node.type !== 'directory' && baseName(path).toLowerCase() === wanted)
-      return `did you mean /${printable(path)}?`;
+    const name = node.type === 'directory' ? undefined : baseName(path).toLowerCase();
+    if (name === wanted) return `did you mean /${printable(path)}?`;
+    if (name === `${wanted}.wasm`) module ??= path;
     if (++searched > SEARCH_LIMIT) break;
   }
+  if (module !== undefined) return `did you mean /${printable(module)}?`;
   return 'COPY the program into the image, and name it by its whole path: ENTRYPOINT ["/program"]';
 }
 
