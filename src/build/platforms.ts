@@ -2,7 +2,7 @@
 import { arch } from 'node:os';
 import { fail } from '../diagnostic/build-error.js';
 import type { Platform } from '../oci/descriptor.js';
-import { machinePlatform, parsePlatform } from '../oci/platform.js';
+import { machinePlatform, parsePlatform, platformHint } from '../oci/platform.js';
 import type { BuildOptions } from './build-options.js';
 
 /**
@@ -19,8 +19,7 @@ function readPlatform(specifier: string): Platform {
   const machine = machinePlatform(arch());
   const platform = specifier.toLowerCase() === 'local' ? machine : parsePlatform(specifier, machine);
   if (typeof platform === 'string') {
-    const hint = 'a platform is os/arch or os/arch/variant: wasi/wasm, linux/arm64';
-    return fail({ code: 'InvalidPlatform', message: platform, hint });
+    return fail({ code: 'InvalidPlatform', message: platform, hint: platformHint(specifier) });
   }
   if (platform.os === 'windows') {
     const hint = 'use docker buildx build: paths mean something else there';

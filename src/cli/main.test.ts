@@ -134,6 +134,12 @@ To load it into Docker: docker load -i image.tar
     expect(refused.stderr).toContain('an archive cannot be written to a terminal');
   });
 
+  test('the bytes of a graph are not for a terminal either', async () => {
+    const refused = await rig({ terminal: true }).run('llb', '--format', 'pb', dir);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('the bytes of a graph cannot be written to a terminal');
+  });
+
   test('with JSON diagnostics has one line on standard error', async () => {
     const line =
       '{"diagnostics":[{"code":"StageNameCasing","severity":"warning","message":"lower case, please",' +

@@ -25,6 +25,17 @@ test('text: a frame for each; JSON: one line, always', () => {
   expect(printed([ERROR], 'json')).toMatch(/^\{"diagnostics":\[\{"code":"SourceNotFound",.*\}\]\}\n$/);
 });
 
+test('a line of the Dockerfile fits a terminal of 40 columns', () => {
+  const chunks: string[] = [];
+  const stderr = { columns: 40, write: (chunk: string) => chunks.push(chunk) } as unknown as OutputStream;
+  const line = `RUN ${'x'.repeat(100)}`;
+  const range = { file: '-', start: { line: 1, column: 1 }, end: { line: 1, column: line.length + 1 } };
+  const source = { context: '-', file: '-', stdin: () => Buffer.from(line) };
+  printDiagnostics([{ ...ERROR, range }], { format: 'text', io: { stderr, env: {} }, source });
+  expect(chunks.join('')).toContain('RUN xxx');
+  for (const shown of chunks.join('').split('\n')) expect(shown.length).toBeLessThanOrEqual(40);
+});
+
 test('each diagnostic once, warnings before errors', () => {
   const list = new DiagnosticList();
   list.add(ERROR);

@@ -21,7 +21,7 @@ export function printDiagnostics(diagnostics: readonly Diagnostic[], { format, i
     return;
   }
   const color = wantsColor(io.stderr, io.env);
-  const width = io.stderr.columns ? Math.max(40, io.stderr.columns - 10) : 100;
+  const width = io.stderr.columns ? Math.max(20, io.stderr.columns - 10) : 100;
   const texts = new Map<string, readonly string[] | undefined>();
   const textOf = (file: string, from: SourceOptions) => {
     if (!texts.has(file)) texts.set(file, readSource(file, from));

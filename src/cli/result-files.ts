@@ -47,7 +47,7 @@ async function explain(option: string, file: string, work: Promise<void>): Promi
     await work;
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    const hint = errnoOf(error) === 'ENOENT' ? 'its folder must exist' : undefined;
+    const hint = { ENOENT: 'its folder must exist', EISDIR: 'name a file' }[errnoOf(error)!];
     const message = `${option} ${quote(file)} cannot be written: ${describeErrno(error)}`;
     fail({ code: 'OutputNotWritable', message, ...(hint && { hint }) }, error);
   }

@@ -23,7 +23,7 @@ export function expansionProblem(
 function hintFor(why: string, escape: string, knows: string): string {
   const literal = `a $ that starts no variable is written ${escape}$`;
   if (/matching (single|double)-quote/.test(why))
-    return `quotes do not join words in this form: use COPY ["a b", "/dest"]; a quote in a name is written ${escape}"`;
+    return `quotes join no words here: use COPY ["a b", "/dest"]; a quote in a name is written ${escape}", and in that form \\\\\\"`;
   if (/missing '[}/]'/.test(why)) return `close it in the same word, since a blank ends a word; ${literal}`;
   if (why.startsWith('unsupported modifier'))
     return 'known are ${X:-default} ${X:+other} ${X:?message} ${X#prefix} ${X%suffix} ${X/old/new} ${X//old/new}';

@@ -18,24 +18,32 @@ export function parseDockerfile(text: string, file: string, report: Report): Doc
   const { lines, escape, check } = readLines(text, file, report);
   const instructions: Instruction[] = [];
   const unknown: Word[] = [];
+  const isBinary = text.includes('\0');
   for (const line of lines) {
-    const instruction = parseLine(line, { file, escape, report, unknown });
+    const instruction = parseLine(line, { file, escape, report, unknown, isBinary });
     if (instruction) instructions.push(instruction);
   }
   return { file, text, escape, instructions, unknown, check };
 }
 
+/** A keyword for a message; nobody types a longer one. */
+export function shortened(text: string): string {
+  const runes = [...text];
+  return runes.length > 40 ? `${runes.slice(0, 40).join('')}…` : text;
+}
+
 function parseLine(
   line: LogicalLine,
-  context: { file: string; escape: string; report: Report; unknown: Word[] },
+  context: { file: string; escape: string; report: Report; unknown: Word[]; isBinary: boolean },
 ): Instruction | undefined {
-  const { file, report, unknown } = context;
+  const { file, report, unknown, isBinary } = context;
   const { keyword, flags, rest } = splitCommand(line.text, context.escape);
   const place = (span: Span): Word => ({ text: span.text, range: rangeOf(file, line, span.start, span.end) });
   const name = keyword.text.toLowerCase();
   const form = Object.hasOwn(KEYWORDS, name) ? KEYWORDS[name] : undefined;
   if (!form) {
     unknown.push(place(keyword));
+    if (isBinary && unknown.length > 1) return undefined; // said once: the other lines of a file that is no text are no better
     const near = suggest(
       keyword.text.toUpperCase(),
       Object.keys(KEYWORDS).map((k) => k.toUpperCase()),
@@ -46,11 +54,13 @@ function parseLine(
       message:
         keyword.text === ''
           ? 'a line that holds nothing but a continuation'
-          : `there is no instruction ${keyword.text}`,
+          : `there is no instruction ${shortened(keyword.text)}`,
       range: place(keyword).range,
       hint: near
         ? `did you mean ${near}?`
-        : 'every line starts with an instruction, or continues the one above with a backslash',
+        : isBinary
+          ? 'this file is no text: is it the Dockerfile?'
+          : 'every line starts with an instruction, or continues the one above with a backslash',
     });
     return undefined;
   }

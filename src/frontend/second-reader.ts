@@ -4,8 +4,10 @@
  *
  * Loaded when it is asked for: by `wbuild check`, and by a build that found errors. A plain build never loads it.
  */
+
 import type { Diagnostic } from '../diagnostic/diagnostic.js';
 import type { Document } from './document.js';
+import { shortened } from './parse.js';
 
 /** Its time grows with the square of a line's length, so that longer lines are not given to it. */
 const MAX_LINE = 16_384;
@@ -35,7 +37,8 @@ export async function secondOpinion(document: Document): Promise<Diagnostic[]> {
   const line = Math.min(own?.line ?? Number.POSITIVE_INFINITY, other?.line ?? Number.POSITIVE_INFINITY);
   const text = document.text.split('\n')[line - 1] ?? '';
   const range = { file: document.file, start: { line, column: 1 }, end: { line, column: text.length + 1 } };
-  const see = (who: Seen | undefined) => (who ? `${who.keyword} on line ${who.line}` : 'no further instruction');
+  const see = (who: Seen | undefined) =>
+    who ? `${shortened(who.keyword)} on line ${who.line}` : 'no further instruction';
   return [
     {
       code: 'AmbiguousDockerfile',

@@ -26,7 +26,10 @@ export function judgeStages(resolved: ResolvedStages, options: JudgeOptions, err
 
 function judgeStage(stage: Stage, resolved: ResolvedStages, options: JudgeOptions, error: ReportError): void {
   const byContext = stage.name === undefined ? 'name the stage (FROM … AS builder)' : `build it by other means`;
-  const instead = `${byContext} and give its files with --build-context ${stage.name ?? 'builder'}=DIR`;
+  const near = stage.name === undefined ? undefined : suggest(stage.name, options.contexts);
+  const instead = near
+    ? `did you mean --build-context ${stage.name}=DIR? There is one called ${near}`
+    : `${byContext} and give its files with --build-context ${stage.name ?? 'builder'}=DIR`;
   if (stage.base.kind === 'image') {
     const names = [...new Set(stage.commands.flatMap((c) => (c.kind === 'foreign' ? [c.name] : [])))];
     const more = names.length > 0 ? `, and the stage uses ${names.join(', ')}, which wbuild does not have` : '';

@@ -6,7 +6,7 @@
 import type { Diagnostic, Report, SourceRange } from '../diagnostic/diagnostic.js';
 import { suggest } from '../diagnostic/suggest.js';
 import type { Platform } from '../oci/descriptor.js';
-import { parsePlatform } from '../oci/platform.js';
+import { parsePlatform, platformHint } from '../oci/platform.js';
 import { isReference, normalizeContextName } from './context-name.js';
 import type { Document } from './document.js';
 import { fromEnv } from './env.js';
@@ -192,7 +192,7 @@ class StageResolver {
       code: 'InvalidPlatform',
       message: parsed,
       range,
-      hint: 'a platform is os/arch or os/arch/variant: wasi/wasm, linux/arm64',
+      hint: platformHint(platform),
     });
     return false;
   }
@@ -266,7 +266,9 @@ class StageResolver {
     if (/^[+-]?\d+$/.test(name) && Math.abs(Number(name)) < 2 ** 63) {
       const found = this.#indexed[Number(name)];
       if (found) return found;
-      const hint = `there are ${this.groups.length} stages, counted from 0`;
+      const { length } = this.groups;
+      const hint =
+        length === 1 ? 'there is one stage, and its number is 0' : `there are ${length} stages, counted from 0`;
       this.error({ code: 'StageNotFound', message: `COPY --from=${name}: there is no such stage`, range, hint });
       return undefined;
     }

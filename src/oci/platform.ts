@@ -44,6 +44,12 @@ export function parsePlatform(specifier: string, machine: Platform): Platform | 
   return { os, architecture, ...(full && { variant: full }) };
 }
 
+/** What to write in place of a text that is no platform. */
+export function platformHint(specifier: string): string {
+  const near = /^wasi(?:p[12])?$/i.test(specifier) ? `did you mean ${specifier.toLowerCase()}/wasm? ` : '';
+  return `${near}a platform is os/arch or os/arch/variant: wasi/wasm, linux/arm64`;
+}
+
 /** A platform as images carry it: aliases resolved, the variant only where it says something. */
 export function normalizePlatform(platform: Platform): Platform {
   const { architecture, variant } = normalizeArch(platform.architecture, platform.variant ?? '');

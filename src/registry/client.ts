@@ -8,7 +8,7 @@ import { readLimited } from './body.js';
 import { withDeadline } from './deadline.js';
 import type { Credentials, Env } from './docker-config.js';
 import { apiHost, mayUseHttp } from './endpoint.js';
-import { malformed, parseRefusal, refused } from './errors.js';
+import { LOGGING_IN, malformed, parseRefusal, refused } from './errors.js';
 import { DEFAULT_RETRY, delayBefore, isTransientError, isTransientStatus, type RetryPolicy, wait } from './retry.js';
 import { ConnectionError, type HttpRequest, type HttpResponse, resolveUrl, Transport } from './transport.js';
 
@@ -112,7 +112,7 @@ export class RegistryClient {
 
   /** Asks the registry whether it takes the credentials. @throws BuildError `RegistryDenied`, `RegistryUnreachable` */
   async checkLogin(): Promise<void> {
-    const what = 'logging in';
+    const what = LOGGING_IN;
     const response = await this.send({ method: 'GET', path: '', what, scopes: [] });
     if (response.status !== 200) return this.refuse(what, response);
     response.discard();

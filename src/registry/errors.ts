@@ -37,12 +37,17 @@ export function describeRefusal({ status, errors }: Refusal): string {
   return `${printable(text).slice(0, MAX_QUOTED)}, status ${status}`;
 }
 
+/** What is tried when credentials are. */
+export const LOGGING_IN = 'logging in';
+
 /** Throws what an answer comes to. `what` was tried: "pushing app:1". */
 export function refused(what: string, host: string, refusal: Refusal): never {
   const { status, errors } = refusal;
   const why = describeRefusal(refusal);
   if (status === 401 || status === 403 || errors.some(({ code }) => code === 'DENIED' || code === 'UNAUTHORIZED')) {
-    const hint = `log in with wbuild login ${host} -u USER --password-stdin, and check that the account may do this`;
+    const hint = what.startsWith(LOGGING_IN)
+      ? 'check the user name, and the password or token'
+      : `log in with wbuild login ${host} -u USER --password-stdin, and check that the account may do this`;
     return fail({ code: 'RegistryDenied', message: `${what}: ${host} refuses: ${why}`, hint });
   }
   if (status === 404) {

@@ -28,6 +28,14 @@ export async function runLlb(options: LlbOptions, io: CommandIo): Promise<ExitCo
   const print = () => printDiagnostics(diagnostics.list(), { format: options.diagnostics, io, source: options.build });
   const scratch = mkdtempSync(path.join(tmpdir(), 'wbuild-'));
   try {
+    if (options.format === 'pb' && io.stdout.isTTY) {
+      const message = 'the bytes of a graph cannot be written to a terminal';
+      fail({
+        code: 'Usage',
+        message,
+        hint: 'redirect standard output (> graph.pb, or | buildctl build), or take --format text',
+      });
+    }
     const report = (diagnostic: Diagnostic) => diagnostics.add(diagnostic);
     const platforms = readPlatforms(options.build);
     if (platforms.length > 1) {

@@ -105,6 +105,7 @@ describe('login', () => {
     const result = await login('wrong');
     expect(result).toMatchObject({ code: 1 });
     expect(result.stderr).toContain('refuses');
+    expect(result.stderr).toContain('check the user name, and the password or token');
     expect(fs.existsSync(path.join(rig.dir, '../home/.docker'))).toBe(false);
   });
 
