@@ -255,6 +255,10 @@ describe('mistakes', () => {
     [['--tagert=x', '.'], 'Usage: unknown option --tagert | did you mean --target?'],
     [['--xyzzy', '.'], 'Usage: unknown option --xyzzy | wbuild --help lists the options'],
     [['-v'], 'Usage: unknown option -v | did you mean --version?'],
+    [
+      ['-o', 'type=oci,dest=./a/Dockerfile', 'a'],
+      'Usage: "./a/Dockerfile" is the Dockerfile of this build, and would be written over | name another file',
+    ],
     [['--check', '.'], 'Usage: wbuild has no --check: checking is a command of its own | use wbuild check'],
     [['check', '--json', '.'], 'Usage: --json belongs to wbuild verify | write --format json'],
     [

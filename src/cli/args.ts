@@ -22,6 +22,7 @@ import { parseRegistryArgs, REGISTRY_WORDS, type RegistryCommand } from './regis
 import { parseRunArgs, type RunCommand } from './run-args.js';
 import { SHELLS, type Shell } from './shells.js';
 import { parseStoreArgs, STORE_WORDS, type StoreCommand } from './store-args.js';
+import { checkStreams, spareDockerfile } from './use-of-files.js';
 import { parseVersionArgs, type VersionCommand } from './version-args.js';
 
 export const DIAGNOSTICS_FORMATS = ['text', 'json'] as const;
@@ -241,6 +242,7 @@ function buildCommandOptions(values: Values, context: string, env: Env): BuildCo
   const diagnostics = choice('--diagnostics', last(values, 'diagnostics'), DIAGNOSTICS_FORMATS) ?? 'text';
   const builder = remoteOptions(values, env);
   checkStreams(outputs, [context, file, ...Object.values(buildContexts)]);
+  spareDockerfile({ context, file }, [...outputs.map((o) => o.dest), iidFile, metadataFile]);
   return {
     build: {
       context,
@@ -333,21 +335,6 @@ function progress(
   const mode = isSet(values, 'quiet') ? 'quiet' : (asked ?? fromEnv ?? 'auto');
   const silent = asked === undefined && diagnostics === 'json';
   return { progress: silent ? 'quiet' : mode, quiet: mode === 'quiet' };
-}
-
-/** Each of the standard streams has one use. */
-function checkStreams(outputs: readonly OutputSpec[], sources: readonly (string | undefined)[]): void {
-  if (sources.filter((source) => source === '-').length > 1) {
-    const hint = 'leave one on standard input (-) and put the other into a file or folder';
-    throw new BuildError(
-      usage('standard input cannot be the Dockerfile and a build context, or two contexts, at once', hint),
-    );
-  }
-  const dests = outputs.map((output) => output.dest).filter((dest) => dest !== undefined);
-  const twice = dests.find((dest, i) => dests.indexOf(dest) !== i);
-  if (twice === undefined) return;
-  const where = twice === '-' ? 'standard output' : quote(twice);
-  throw new BuildError(usage(`two outputs go to ${where}`, 'give each output a destination of its own'));
 }
 
 function choice<T extends string>(as: string, value: string | undefined, choices: readonly T[]): T | undefined {

@@ -247,7 +247,11 @@ describe('what is not foreseen', () => {
   test('is no bug when the disk is full', async () => {
     build.mockRejectedValue(Object.assign(new Error('write'), { code: 'ENOSPC' }));
     const { code, stderr } = await rig().run(dir);
-    expect({ code, stderr }).toEqual({ code: 1, stderr: 'error[OutputNotWritable]: no space left on the disk\n' });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr:
+        'error[OutputNotWritable]: no space left on the disk\n  = help: free some space; TMPDIR says where temporary files go\n',
+    });
   });
 
   test('ends the process when nobody caught it', async () => {

@@ -51,6 +51,7 @@ test('what the machine runs out of is no bug of ours', () => {
     code: 'OutputNotWritable',
     severity: 'error',
     message: '/c/b: no space left on the disk',
+    hint: 'free some space; TMPDIR says where temporary files go',
   });
   expect(environmentError(Object.assign(new Error('x'), { code: 'ENOENT' }))).toBeUndefined();
   expect(environmentError(new TypeError('x'))).toBeUndefined();

@@ -66,7 +66,9 @@ export function environmentError(error: unknown): BuildError | undefined {
   if (errno === undefined || !ENVIRONMENT.includes(errno)) return undefined;
   const { path } = error as NodeJS.ErrnoException;
   const message = `${path ? `${path}: ` : ''}${describeErrno(error)}`;
-  return new BuildError({ code: 'OutputNotWritable', severity: 'error', message }, { cause: error });
+  const full = errno === 'ENOSPC' || errno === 'EDQUOT';
+  const hint = full && { hint: 'free some space; TMPDIR says where temporary files go' };
+  return new BuildError({ code: 'OutputNotWritable', severity: 'error', message, ...hint }, { cause: error });
 }
 
 export interface BugReportOptions {

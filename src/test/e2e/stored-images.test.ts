@@ -1,4 +1,6 @@
 /** `wbuild images`, `tag`, `rmi`, `save`, `inspect`: how an image of the store is named, and what is said of a name that it has not. */
+import fs from 'node:fs';
+import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { useRig } from '../rig.js';
 
@@ -62,6 +64,30 @@ test('a folder that is no layout, a text that is no archive, a cache that is a f
     expect({ args, code }).toEqual({ args, code: 1 });
     expect(stderr).toContain('error[StoreNotWritable]: the cache text.tar cannot be read: not a directory');
   }
+});
+
+test('a cache that belongs to somebody else is left as it is, and that is said', async () => {
+  await stored();
+  rig.write({ 'd/Dockerfile': 'FROM scratch\nCOPY f /\n', 'd/f': 'x' });
+  await ok('-o', 'type=cacheonly', 'd');
+  const cache = rig.path('../cache/wbuild');
+  const freeze = (mode: number) => {
+    const all = fs.readdirSync(cache, { recursive: true, withFileTypes: true });
+    const folders = all.filter((e) => e.isDirectory()).map((e) => path.join(e.parentPath, e.name));
+    for (const folder of [cache, ...folders]) fs.chmodSync(folder, mode);
+  };
+  freeze(0o555);
+  for (const args of [
+    ['tag', 'me/app:1', 'b'],
+    ['rmi', 'me/app:1'],
+    ['cache', 'prune', '--all'],
+  ]) {
+    const { code, stderr } = await rig.run(args, { unprivileged: true });
+    expect({ args, code, stderr }).toMatchObject({ args, code: 1 });
+    expect(stderr).toMatch(/error\[StoreNotWritable\]: the cache .* cannot be changed: permission denied/);
+  }
+  freeze(0o755);
+  expect((await ok('images')).stdout).toContain('me/app');
 });
 
 test('cache du counts a layer once: with its image, or as one of none', async () => {
