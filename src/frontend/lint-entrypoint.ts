@@ -27,10 +27,16 @@ export function shellEntrypoint({ stages }: LintContext): Finding[] {
       deliberate ||= sets(command);
       if (command.kind !== 'entrypoint' || !command.shell || deliberate) return [];
       const message = 'this form runs /bin/sh, which an image FROM scratch does not have';
-      const hint = 'write ENTRYPOINT ["/program", "argument"]';
-      return [{ range: command.range, message, hint, above: command.instruction }];
+      return [{ range: command.range, message, hint: execForm(command.args[0] ?? ''), above: command.instruction }];
     });
   });
+}
+
+/** The same in the JSON form, where no shell is needed to tell the words apart. */
+function execForm(text: string): string {
+  const isPlain = /^[\w./:=@%+,-]+(?: +[\w./:=@%+,-]+)*$/.test(text);
+  const words = isPlain ? text.split(/ +/) : ['/program', 'argument'];
+  return `write ENTRYPOINT [${words.map((word) => JSON.stringify(word)).join(', ')}]`;
 }
 
 /** What looks like a JSON array and is none is read as words or as a shell command, brackets and all. */

@@ -1,13 +1,17 @@
 /** An image of a registry into the store, under its name. */
 import { arch } from 'node:os';
 import { fail } from '../../diagnostic/build-error.js';
-import { machinePlatform, parsePlatform } from '../../oci/platform.js';
+import type { Platform } from '../../oci/descriptor.js';
+import type { Target } from '../../oci/image.js';
+import { MEDIA_TYPES } from '../../oci/media-types.js';
+import { formatPlatform, machinePlatform, normalizePlatform, parsePlatform } from '../../oci/platform.js';
 import { formatReference, parseReference } from '../../oci/reference.js';
 import type { Emit } from '../../progress/event.js';
 import { pullImage } from '../../registry/pull.js';
 import { BlobStore } from '../../store/blobs.js';
 import { ImageIndex } from '../../store/image-index.js';
 import { openStore } from '../../store/open-store.js';
+import { readTarget } from '../../store/stored-image.js';
 import type { Digest } from '../../util/digest.js';
 import { openRegistry, type RegistryOptions } from './push-image.js';
 
@@ -17,6 +21,15 @@ export interface PullRequest extends RegistryOptions {
   /** As typed: takes one image out of an index. */
   readonly platform?: string | undefined;
   readonly emit: Emit;
+}
+
+/** What is no index has one platform, which its config tells. An artifact has none that a build could be for. */
+function checkPlatform(target: Target, wanted: Platform, name: string): void {
+  if ('images' in target || target.config.descriptor.mediaType === MEDIA_TYPES.wasmConfig) return;
+  const [has, asked] = [target.platform, wanted].map((p) => formatPlatform(normalizePlatform(p)));
+  if (has === asked) return;
+  const message = `pulling ${name}: there is no image for ${asked} in it`;
+  fail({ code: 'RegistryNotFound', message, hint: `it has ${has}` });
 }
 
 /**
@@ -41,6 +54,7 @@ export async function pullToStore({ name, cacheDir, platform, emit, ...registry 
   try {
     const store = new BlobStore(opened.folder);
     const descriptor = await pullImage(client, { store, reference, platform: wanted, emit });
+    if (wanted) checkPlatform(await readTarget(store, descriptor), wanted, name);
     await new ImageIndex(store.folder).tag([formatReference(reference)], descriptor);
     return descriptor.digest;
   } finally {

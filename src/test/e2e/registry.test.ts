@@ -68,6 +68,17 @@ describe('push', () => {
   });
 });
 
+test('pull --platform takes no image of another platform', async () => {
+  const name = `${registry.host}/app:1`;
+  expect(await rig.run(['--platform', 'wasi/wasm', '-t', name, '--push', 'c'])).toMatchObject({ code: 0 });
+  const pull = (platform: string) => rig.run(['pull', '-q', '--platform', platform, name, '--cache-dir', 'other']);
+  const { code, stderr } = await pull('linux/arm64');
+  expect(code).toBe(1);
+  expect(stderr).toContain('there is no image for linux/arm64 in it\n  = help: it has wasi/wasm\n');
+  expect((await rig.run(['images', '--json', '--cache-dir', 'other'])).stdout).toBe('[]\n');
+  expect(await pull('wasi/wasm')).toMatchObject({ code: 0 });
+});
+
 test('pull brings what push sent, and save writes the archive that the build wrote', async () => {
   const name = `${registry.host}/app:1`;
   const build = ['--platform', 'wasi/wasm,linux/amd64', '-t', name, '-o', 'type=oci,dest=built.tar', '--push', 'c'];
