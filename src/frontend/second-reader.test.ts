@@ -13,6 +13,8 @@ test.each([
   ['a heredoc', 'FROM scratch\nCOPY <<EOF /b\nRUN nothing\nEOF\nCOPY a /c\n'],
   ['CRLF and a byte order mark', '\ufeffFROM scratch\r\nCOPY a /b\r\n'],
   ['a stage of other instructions', 'FROM rust AS builder\nRUN cargo build\nFROM scratch\nCOPY --from=builder /a /a\n'],
+  ['an unknown instruction', 'FORM scratch\nCOPPY a /b\nCOPY a /b\n'],
+  ['an argument that is refused', 'FROM scratch\nENTRYPOINT [1, "a"]\nCOPY a /b\n'],
 ])('%s: both readers agree', async (_, text) => {
   expect(await opinion(text)).toEqual([]);
 });

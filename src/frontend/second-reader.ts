@@ -7,7 +7,9 @@
 
 import type { Diagnostic } from '../diagnostic/diagnostic.js';
 import type { Document } from './document.js';
+import { rangeOf, readLines } from './lines.js';
 import { shortened } from './parse.js';
+import { splitCommand } from './words.js';
 
 /** Its time grows with the square of a line's length, so that longer lines are not given to it. */
 const MAX_LINE = 16_384;
@@ -25,11 +27,9 @@ interface Seen {
 export async function secondOpinion(document: Document): Promise<Diagnostic[]> {
   if (document.text.length > 64 * MAX_LINE || document.text.split('\n').some((line) => line.length > MAX_LINE))
     return [];
+  if (document.text.includes('\0')) return []; // no text: what is wrong with it is clear enough
   const theirs = await readAgain(document.text);
-  const ours = document.instructions.map(({ range, keyword }) => ({
-    line: range.start.line,
-    keyword: keyword.toUpperCase(),
-  }));
+  const ours = readFirst(document);
   const at = ours.findIndex((own, i) => theirs[i]?.line !== own.line || theirs[i].keyword !== own.keyword);
   if (at < 0 && theirs.length <= ours.length) return [];
   const own = at < 0 ? undefined : ours[at];
@@ -48,6 +48,17 @@ export async function secondOpinion(document: Document): Promise<Diagnostic[]> {
       hint: 'look at how the line before it ends: a doubled escape character ends an instruction, a single one continues it; or at the quotes of a heredoc',
     },
   ];
+}
+
+/** Every line, those with an unknown keyword or a broken argument too: what is wrong with them is no matter of reading. */
+function readFirst({ text, file }: Document): Seen[] {
+  const { lines, escape } = readLines(text, file, () => undefined);
+  return lines.flatMap((line) => {
+    const { keyword } = splitCommand(line.text, escape);
+    if (keyword.text === '') return [];
+    const { start } = rangeOf(file, line, keyword.start, keyword.end);
+    return [{ line: start.line, keyword: keyword.text.toUpperCase() }];
+  });
 }
 
 async function readAgain(text: string): Promise<Seen[]> {
