@@ -396,6 +396,7 @@ const copyFlags = (f) =>
     ),
     parents: f.parents ? sometimes(fc.boolean(), 1, 6) : fc.constant(undefined),
     pivot: fc.boolean(),
+    pivotForm: fc.nat(23),
     exclude: f.exclude ? sometimes(fc.array(pattern, { minLength: 1, maxLength: 2 }), 1, 7) : fc.constant(undefined),
     odd: sometimes(
       pick(
@@ -555,6 +556,8 @@ const UNREACHED = [
   'FROM $NOPE AS unreached\nVOLUME /x',
   'FROM scratch AS unreached\nADD --chown=x:y http://x/ /\nCMD ["x"]\nHEALTHCHECK NONE\nONBUILD COPY a b\nSTOPSIGNAL 9\nSHELL ["x"]\nUSER u\nEXPOSE 80',
 ];
+/** ARG stands before any FROM. */
+const GLOBAL_ARGS = ['ARG V=alpine\nFROM $V AS unreached\nRUN make', 'ARG V\nFROM ${V:-x} AS unreached\nARG V\nCMD $V'];
 const ODD_BASES = [
   'SCRATCH',
   'Scratch',
@@ -643,9 +646,11 @@ const raw = (f) =>
     ignoreName: weighted([5, fc.constant('.dockerignore')], [1, fc.constant('Dockerfile.dockerignore')]),
     ignoreEol: pick('\n', '\n', '\n', '\r\n'),
     named: sometimes(entries(6), 1, 4),
+    namedIgnore: sometimes(fc.array(ignorePattern, { minLength: 1, maxLength: 2 }), 1, 6),
+    namedAs: sometimes(fc.nat(3), 1, 8),
     apart: rarely(8),
     stages: fc.array(stage(f), { minLength: 1, maxLength: 4 }),
-    unreached: sometimes(pick(...UNREACHED), 1, 14),
+    unreached: sometimes(pick(...UNREACHED, ...GLOBAL_ARGS), 1, 14),
     target: sometimes(fc.record({ pick: fc.nat(5), form: fc.nat(9) }), 1, 6),
     platform: weighted([5, fc.constant('wasi/wasm')], [3, pick(...PLATFORMS)]),
     epoch: weighted([3, fc.constant(0)], [2, pick(...EPOCHS)]),
@@ -682,7 +687,8 @@ function calm(r) {
     from: i.from?.k === 'odd' ? undefined : i.from?.form === 1 ? { ...i.from, form: 2 } : i.from,
     sources: i.sources.map((s) => ({
       ...s,
-      style: s.style === 'bogus' ? 'exact' : s.style,
+      // of the context's root --parents keeps nothing, which is refused
+      style: s.style === 'bogus' || (s.style === 'dot' && i.flags.parents !== undefined) ? 'exact' : s.style,
       before: s.before === 'x/../' ? '' : s.before,
       after: s.after === '/..' ? '' : s.after,
       wording: s.wording.w === 'path' ? { w: 'plain' } : plain(s.wording),
@@ -704,12 +710,14 @@ function calm(r) {
   });
   const entrypointOf = (i) => (['[1]', '[null]', '[["a"]]'].includes(i.text) ? { ...i, text: '["/a"]' } : i);
   const odd = (i) => (i.form > 3 ? { ...i, form: 1 } : i);
+  const names = r.stages.map((s) => s.name);
+  const ownName = (name, i) => (name !== undefined && names.indexOf(name) < i ? `${name}${i}` : name);
   return {
     ...r,
-    stages: r.stages.map((s) => ({
+    stages: r.stages.map((s, i) => ({
       ...s,
       base: s.base.k === 'odd' ? { k: 'scratch' } : s.base.k === 'stage' ? { ...s.base, form: 3 } : s.base,
-      name: STAGE_NAMES.indexOf(s.name) > 8 ? 'one' : s.name,
+      name: ownName(STAGE_NAMES.indexOf(s.name) > 8 ? 'one' : s.name, i),
       platform: s.platform === 'bad/' ? undefined : s.platform,
       body: s.body.map((i) => (i.i === 'COPY' ? copyOf(i) : i.i === 'odd' ? odd(i) : entrypointOf(i))),
     })),
@@ -723,7 +731,7 @@ const clean = (p) => path.posix.join('/', p, '.').replace(/^\/|\/$/g, '');
 
 function render(r) {
   const context = layOut(r.context, r.users);
-  const named = r.named && layOut(r.named, false);
+  const named = r.named && layOut(r.named, false).filter((e) => e.path !== '.dockerignore');
   const esc = /^# ?escape ?= ?`$/i.test(r.directive ?? '') ? '`' : '\\';
   const lines = [];
   if (r.directive) lines.push(r.directive);
@@ -764,11 +772,20 @@ function render(r) {
     dockerfile: text,
     context: all.filter((e) => e.path !== 'Dockerfile'),
     ...(r.apart && { dockerfileDir: ignoreInDir ? [ignoreInDir] : [] }),
-    ...(named && { contexts: { extra: named } }),
+    ...(named && { contexts: namedContexts(r, named, stages) }),
     platform: r.platform,
     ...(target !== undefined && { target }),
     epoch: r.epoch,
   };
+}
+
+/** `extra`, and maybe one in the place of a stage. */
+function namedContexts({ namedIgnore, namedAs }, entries, stages) {
+  const text = namedIgnore?.map((p) => ignoreText(p, entries)).join('\n');
+  const extra = text === undefined ? entries : [...entries, { path: '.dockerignore', text: `${text}\n` }];
+  const stage = namedAs === undefined ? undefined : at(stages, namedAs).name;
+  // an image of this name is not asked for
+  return stage === undefined || stage === 'scratch' ? { extra } : { extra, [stage.toLowerCase()]: extra };
 }
 
 function targetName(t, stages) {
@@ -838,21 +855,24 @@ function instructionText(i, scope) {
 
 function copyText(i, { stages, me, context, named, esc }) {
   const flags = [];
+  let from = context;
   let known = context.map((e) => e.path);
   if (i.from?.k === 'stage' && stages.length > 0) {
-    const from = at(stages, i.from.pick);
+    from = at(stages, i.from.pick);
     known = from.paths;
     flags.push(
       `--from=${i.from.form === 0 || from.name === undefined ? from.index : i.from.form === 1 ? from.name.toUpperCase() : from.name}`,
     );
   } else if (i.from?.k === 'context' && named) {
+    from = named;
     known = named.map((e) => e.path);
     flags.push('--from=extra');
   } else if (i.from?.k === 'odd') {
     flags.push(`--from=${ODD_FROMS[i.from.form]}`);
   }
+  if (from === context || from === named) known = [...known, ...throughLinks(from)];
   known = withParents(known);
-  const { chown, chmod, link, parents, pivot, exclude, odd, order } = i.flags;
+  const { chown, chmod, link, parents, pivot, pivotForm, exclude, odd, order } = i.flags;
   if (chown !== undefined) flags.push(`--chown=${OWNERS[chown]}`);
   if (chmod !== undefined) flags.push(`--chmod=${chmod}`);
   if (link) flags.push(link);
@@ -865,7 +885,7 @@ function copyText(i, { stages, me, context, named, esc }) {
   if (order % 2) flags.reverse();
 
   const sources = i.sources.map((s) => ({
-    text: sourceText(s, known, parents !== undefined && pivot),
+    text: sourceText(s, known, parents !== undefined && pivot ? pivotForm : undefined),
     how: s.wording,
   }));
   const last = i.destination;
@@ -910,13 +930,50 @@ function note(me, sources, heredocs, to, known) {
   me.paths = [...new Set(me.paths.filter((p) => p !== ''))].slice(-40);
 }
 
+/** What a tree holds by paths that lead through its links. */
+function throughLinks(entries) {
+  const found = [];
+  for (const { path: link, symlink } of entries) {
+    if (symlink === undefined) continue;
+    const end = clean(symlink.startsWith('/') ? symlink : `${path.posix.dirname(link)}/${symlink}`);
+    const below = entries.filter((e) => e.path.startsWith(`${end}/`) && !e.path.startsWith(`${link}/`));
+    found.push(...below.slice(0, 3).map((e) => `${link}${e.path.slice(end.length)}`));
+  }
+  return found.filter((p) => p.length < 700);
+}
+
 function withParents(paths) {
   const out = new Set(paths);
   for (const p of paths) for (let i = p.indexOf('/'); i > 0; i = p.indexOf('/', i + 1)) out.add(p.slice(0, i));
   return [...out].filter(Boolean).sort();
 }
 
-function sourceText({ pick: n, style, form, before, after }, known, pivot) {
+/** With --parents: where the part of the path begins that is kept. */
+function pivotText(parts, form, cut) {
+  const [head, tail] = [parts.slice(0, cut).join('/'), parts.slice(cut).join('/')];
+  const above = parts.length > 2 ? parts.slice(0, -1).join('/') : head;
+  const forms = [
+    `./${head}/./${tail}`,
+    `/${head}/./${tail}/`,
+    `${head}/././${tail}`,
+    `${head}//./${tail}`,
+    `${head}/.//${tail}`,
+    `${above}/./*`,
+    `${head}/./**/${parts.at(-1)}`,
+    `${head}/./**`,
+    `${head.slice(0, 1)}*/./${tail}`,
+    `*/./${tail}`,
+    `${head}/./${tail}/..`,
+    `/./${head}/${tail}`,
+    `${head}/${tail}/./.`,
+    `../${head}/./${tail}`,
+    `${head}/./${tail.slice(0, 1)}*`,
+    `${head}/./?*/*`,
+  ];
+  return forms[form] ?? `${head}/./${tail}`;
+}
+
+function sourceText({ pick: n, style, form, before, after }, known, pivotForm) {
   const path = known.length > 0 ? at(known, n) : '.';
   const parts = path.split('/');
   const last = parts.at(-1);
@@ -953,8 +1010,8 @@ function sourceText({ pick: n, style, form, before, after }, known, pivot) {
       return before + globs[form % globs.length];
     }
     default:
-      if (pivot && parts.length > 1)
-        return `${parts.slice(0, 1 + (form % (parts.length - 1))).join('/')}/./${parts.slice(1 + (form % (parts.length - 1))).join('/')}`;
+      if (pivotForm !== undefined && parts.length > 1)
+        return pivotText(parts, pivotForm, 1 + (form % (parts.length - 1)));
       return before + path + after;
   }
 }

@@ -16,8 +16,8 @@ const KNOWN = [
     why: 'a daemon before master looks for the place of what is excluded, and fails where a folder of it is a file',
   },
   {
-    own: /^FROM \S+: wbuild builds FROM scratch or FROM an earlier stage/,
-    why: 'FROM names a context, which is outside the subset',
+    own: /^FROM \S+: wbuild builds FROM scratch or FROM an earlier stage|wbuild does not build on a context|wbuild makes no image of a context/m,
+    why: 'FROM, or the target, is a context, which is outside the subset',
   },
 ];
 
