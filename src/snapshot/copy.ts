@@ -72,6 +72,9 @@ interface Step {
   readonly excluded: ParentMatches;
 }
 
+/** Linux follows so many links on one way. */
+const MAX_LINKS = 40;
+
 /** The mode of directories that have to be made. */
 const PARENT_MODE = 0o755;
 
@@ -145,11 +148,13 @@ class Copier {
   #copyDirectory({ target, relative }: Step, node: DirectoryNode, { include, excluded, matches }: Selection): void {
     const top = relative === '';
     const before = this.editor.lstat(target);
-    if (excluded && !this.#exclude?.hasNegations) return; // nothing below can come back
-    const parent = top ? undefined : this.editor.lstat(parentOf(target));
-    if (parent && parent.type !== 'directory') {
+    const gone = excluded && !this.#exclude?.hasNegations; // nothing below can come back
+    if (gone && !this.#include) return;
+    // the place of a directory is looked at even when nothing of it is copied
+    if (!top && this.#isBlocked(parentOf(target), include)) {
       throw new TreeError('not-a-directory', parentOf(target), `${parentOf(target)} is not a directory`);
     }
+    if (gone) return;
     let created = false;
     if (include) {
       this.#makeParents(!top);
@@ -165,6 +170,31 @@ class Copier {
     if (include && (!top || created)) this.editor.setDirectory(target, this.#metadata(node));
     else if (top && !created && before)
       this.editor.setDirectory(target, { mtime: node.mtime, mtimeNsec: node.mtimeNsec });
+  }
+
+  /**
+   * Whether there can be nothing in a place, which is no directory. That of something that is not copied is looked at as the kernel does, through
+   * links: one that leads out of the image is taken to lead nowhere.
+   */
+  #isBlocked(path: string, copied: boolean): boolean {
+    const node = this.editor.lstat(path);
+    if (node && (copied || node.type !== 'symlink')) return node.type !== 'directory';
+    const left = path.split('/');
+    let done = '';
+    for (let links = 0; left.length > 0; ) {
+      const name = left.shift()!;
+      if (name === '' || name === '.') continue;
+      if (name === '..' && done === '') return false;
+      const next = name === '..' ? done.slice(0, done.lastIndexOf('/')) : `${done}/${name}`;
+      const found = next === '' ? undefined : this.editor.lstat(next);
+      if (found?.type === 'symlink') {
+        if (found.target.startsWith('/')) return false;
+        if (++links > MAX_LINKS) return true;
+        left.unshift(...found.target.split('/'));
+      } else if (next !== '' && found?.type !== 'directory') return found !== undefined;
+      else done = next;
+    }
+    return false;
   }
 
   /** Makes the directories that were put off, now that something below them is copied. Their times become those of the build. */
