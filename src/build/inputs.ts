@@ -66,7 +66,7 @@ export async function openInputs(
         named.set(normal, info);
       }
     }
-    const errors = [...opened[0]!.contexts.values()].flatMap((c) => c.errors ?? []);
+    const errors = main.context.errors ?? [];
     return { dockerfile: { ...main.dockerfile, errors }, platforms: opened, close: () => spool.close() };
   } catch (error) {
     await spool.close();
@@ -206,7 +206,8 @@ function openNamed(
   const root = resolveFolder(spec, label);
   const ignore = readIgnoreFile(path.join(root, '.dockerignore'), path.join(spec, '.dockerignore'));
   const context = openFolder(root, label, ignore, skipped(options));
-  return () => ({ context, info: { kind: 'local', excludes: ignore?.patterns ?? [] } });
+  const { patterns: excludes = [], errors = [] } = ignore ?? {};
+  return () => ({ context, info: { kind: 'local', excludes, errors } });
 }
 
 /** Files and folders of a build that are never part of a context: its destinations, its store, its caches, and what else is left out. */

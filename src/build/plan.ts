@@ -4,6 +4,7 @@ import type { DiagnosticCode } from '../diagnostic/codes.js';
 import type { Diagnostic, Report, SourceRange } from '../diagnostic/diagnostic.js';
 import { suggest } from '../diagnostic/suggest.js';
 import { type CheckConfig, parseCheckConfig } from '../frontend/check-directive.js';
+import { normalizeContextName } from '../frontend/context-name.js';
 import type { Document } from '../frontend/document.js';
 import { type Command, parseInstruction } from '../frontend/instructions.js';
 import { isBuildKitRule, lintDocument } from '../frontend/lint.js';
@@ -18,7 +19,7 @@ import { decodeText } from '../util/text.js';
 export interface PlanOptions {
   readonly file: string;
   readonly bytes: Uint8Array;
-  /** What is wrong beside the Dockerfile, in ignore files. */
+  /** What is wrong beside the Dockerfile, in the ignore file of the main context. */
   readonly errors?: readonly Diagnostic[];
   readonly target: string | undefined;
   /** As given, aliases resolved, not normalised: FROM's variables show it so. */
@@ -59,13 +60,28 @@ export function analyzeDockerfile(options: PlanOptions): Analysis {
     : resolveStages(document, commands, { target, platform, contexts }, collect);
   const resolved = errors.length === 0 ? stages : undefined;
   const allStages = options.allStages ?? false;
-  const lint = { document, commands, resolved, allStages, target, platform, excludes };
+  const lint = { document, commands, resolved, allStages, target, platform, excludes, named };
   const warnings = lintDocument(lint, found, check);
   const plans = stages && planStages(document, stages, collect);
   const sound = plans && resolved && errors.length === 0;
   const plan = sound ? toLLB(document, resolved, plans, { excludes, contexts: named }, collect) : undefined;
   if (!config) errors.push(malformedCheck(document));
-  return { document, resolved, plan, errors: [...inOrder(errors), ...(options.errors ?? [])], warnings, check };
+  const beside = [...(options.errors ?? []), ...(resolved ? ignoreFileErrors(resolved, named) : [])];
+  return { document, resolved, plan, errors: [...inOrder(errors), ...beside], warnings, check };
+}
+
+/** What is wrong with the ignore files of the named contexts that the target needs; BuildKit reads no others. */
+function ignoreFileErrors({ reached, sources }: ResolvedStages, named: PlanOptions['named']): Diagnostic[] {
+  const used = new Set<string | undefined>();
+  for (const { replacedBy, commands } of reached) {
+    if (replacedBy !== undefined) used.add(replacedBy);
+    else
+      for (const command of commands) {
+        const source = command.kind === 'copy' ? sources.get(command) : undefined;
+        if (source?.kind === 'named') used.add(normalizeContextName(source.name));
+      }
+  }
+  return [...named].flatMap(([name, info]) => (used.has(name) && info.kind === 'local' ? (info.errors ?? []) : []));
 }
 
 /** After these nobody knows what the rest of the file says. */

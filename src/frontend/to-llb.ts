@@ -54,7 +54,12 @@ export interface ToLlbOptions {
 }
 
 export type NamedContextInfo =
-  | { readonly kind: 'local'; readonly excludes: readonly string[] }
+  | {
+      readonly kind: 'local';
+      readonly excludes: readonly string[];
+      /** What is wrong with its ignore file, which counts only where the context is used. */
+      readonly errors?: readonly Diagnostic[];
+    }
   | { readonly kind: 'oci-layout'; readonly digest: string };
 
 /** What the instructions of each stage that the target needs come to. */
