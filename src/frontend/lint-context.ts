@@ -7,6 +7,7 @@ import { fromEnv } from './env.js';
 import { type Env, ExpansionError, expandWord } from './expand.js';
 import type { Command, ForeignCommand, FromCommand } from './instructions.js';
 import type { ResolvedStages, Stage } from './stage.js';
+import type { NamedContextInfo } from './to-llb.js';
 
 /** A file that is linted. */
 export interface LintInput {
@@ -21,6 +22,8 @@ export interface LintInput {
   readonly platform: Platform;
   /** Patterns of the ignore file of the main context. */
   readonly excludes: readonly string[];
+  /** The named contexts, by normalised name. */
+  readonly named: ReadonlyMap<string, NamedContextInfo>;
 }
 
 /** A rule: what it is called, where it is explained, and how it finds what it warns of. */
@@ -59,7 +62,8 @@ export function contextOf(input: LintInput): LintContext {
 
 function judgedStages({ resolved, allStages, commands }: LintInput): readonly Stage[] {
   const stages = resolved ? (allStages ? resolved.stages : resolved.reached) : guessStages(commands);
-  return stages.filter((s) => s.replacedBy === undefined);
+  // with all of them, BuildKit also reads those that a context stands in for
+  return allStages ? stages : stages.filter((s) => s.replacedBy === undefined);
 }
 
 /** The stages of a file with errors, as far as its lines tell: a warning need not wait until they are mended. */
@@ -132,11 +136,11 @@ export function tryExpand(text: string, env: Env, { escape }: Document): string 
 /** A stage and those that it is built on and that are not known yet, the lowest first. */
 export function basesFirst(stage: Stage, known: ReadonlyMap<Stage, unknown>): Stage[] {
   const chain: Stage[] = [];
-  for (
-    let at: Stage | undefined = stage;
-    at && !known.has(at);
-    at = at.base.kind === 'stage' ? at.base.stage : undefined
-  )
-    chain.push(at);
+  for (let at: Stage | undefined = stage; at && !known.has(at); at = builtOn(at)) chain.push(at);
   return chain.reverse();
+}
+
+/** The stage that another one is built on; none for one that a context stands in for. */
+export function builtOn({ base, replacedBy }: Stage): Stage | undefined {
+  return base.kind === 'stage' && replacedBy === undefined ? base.stage : undefined;
 }

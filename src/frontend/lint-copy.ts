@@ -10,8 +10,8 @@ import { argNames, basesFirst, type Finding, type LintContext, tryExpand } from 
 import type { Stage } from './stage.js';
 
 /** Variables in COPY that nothing sets. Within the subset that is all but PATH; a stage that is not built may have ENV and ARG. */
-export function undefinedVariables({ stages, document }: LintContext): Finding[] {
-  const inherited = namesOfStages(stages);
+export function undefinedVariables({ stages, document, named }: LintContext): Finding[] {
+  const inherited = namesOfStages(stages, named);
   return stages.flatMap((stage) => {
     const names = inherited.get(stage);
     const known = names && new Set(names);
@@ -51,14 +51,18 @@ function undefinedIn(command: CopyCommand, known: ReadonlySet<string>, document:
 }
 
 /**
- * The variables that each stage begins with; undefined when they come from an image or a context, which nobody looks into. A stage that sets
- * none shares the set of the one that it is built on.
+ * The variables that each stage begins with; undefined when they come from an image, which nobody looks into. A stage that sets none shares the set
+ * of the one that it is built on.
  */
-function namesOfStages(stages: readonly Stage[]): ReadonlyMap<Stage, ReadonlySet<string> | undefined> {
+function namesOfStages(
+  stages: readonly Stage[],
+  named: LintContext['named'],
+): ReadonlyMap<Stage, ReadonlySet<string> | undefined> {
   const start: ReadonlySet<string> = new Set(STAGE_ENV.keys());
   const begin = new Map<Stage, ReadonlySet<string> | undefined>();
   const nameStage = (stage: Stage) => {
-    if (stage.base.kind === 'image' || stage.replacedBy !== undefined) return undefined;
+    if (stage.replacedBy !== undefined) return named.get(stage.replacedBy)?.kind === 'local' ? start : undefined;
+    if (stage.base.kind === 'image') return undefined;
     if (stage.base.kind === 'scratch') return start;
     const names = begin.get(stage.base.stage);
     const own = stage.base.stage.commands.flatMap((c) => (c.kind === 'foreign' ? setNames(c) : []));

@@ -1,6 +1,6 @@
 /** Rules about ENTRYPOINT and the JSON form. */
 import type { Command } from './instructions.js';
-import { basesFirst, type Finding, type LintContext } from './lint-context.js';
+import { basesFirst, builtOn, type Finding, type LintContext } from './lint-context.js';
 import type { Stage } from './stage.js';
 
 /** Only the last ENTRYPOINT of a stage counts; those before it are marked. */
@@ -17,7 +17,10 @@ export function severalEntrypoints({ stages }: LintContext): Finding[] {
 /** SHELL, which only stages that are not built can have, makes the shell form deliberate. */
 export function shellEntrypoint({ stages }: LintContext): Finding[] {
   const shells = new Map<Stage, boolean>();
-  const inherits = ({ base }: Stage) => base.kind === 'stage' && shells.get(base.stage)!;
+  const inherits = (stage: Stage) => {
+    const base = builtOn(stage);
+    return base !== undefined && shells.get(base)!;
+  };
   const sets = (command: Command) => command.kind === 'foreign' && command.name === 'SHELL';
   for (const stage of stages)
     for (const each of basesFirst(stage, shells)) shells.set(each, inherits(each) || each.commands.some(sets));

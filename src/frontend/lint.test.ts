@@ -212,3 +212,29 @@ test('each rule of BuildKit names the page where BuildKit explains it', () => {
     UndefinedVar: 'undefined-var/',
   });
 });
+
+describe('a stage that a context stands in for', () => {
+  const lines = ['FROM scratch AS one', 'SHELL ["x"]', 'COPY $U gone /', 'ENTRYPOINT a', 'ENTRYPOINT b'];
+  const named = new Map([['one', { kind: 'local', excludes: [] } as const]]);
+  const options = { named, excludes: ['gone'] };
+
+  test('is judged where all stages are, with the variables of the context, which are those of scratch', () => {
+    const found = ['3 UndefinedVar', '3 CopyIgnoredFile', '4 MultipleInstructionsDisallowed'];
+    expect(lint([...lines, 'FROM scratch', 'COPY --from=one a /'], options)).toEqual(found);
+  });
+
+  test('is not in a build', () => {
+    expect(lint([...lines, 'FROM scratch', 'COPY --from=one a /'], { ...options, allStages: false })).toEqual([]);
+  });
+
+  test('takes no SHELL from the stage that it was built on', () => {
+    const below = ['FROM scratch AS base', 'SHELL ["x"]', 'FROM base AS one', 'ENTRYPOINT a', 'FROM scratch'];
+    expect(lint(below, { named })).toEqual(['4 JSONArgsRecommended']);
+    expect(lint(below)).toEqual([]);
+  });
+
+  test('tells no variables when it is an image', () => {
+    const image = new Map([['one', { kind: 'oci-layout', digest: 'sha256:0' } as const]]);
+    expect(lint([...lines, 'FROM scratch'], { named: image })).toEqual(['4 MultipleInstructionsDisallowed']);
+  });
+});
