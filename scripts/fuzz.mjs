@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { BuildKit } from './fuzz/buildkit.mjs';
+import { CheckComparer } from './fuzz/check.mjs';
 import { Comparer } from './fuzz/compare.mjs';
 import { caseArbitrary } from './fuzz/generate.mjs';
 import { saveCase, shrink } from './fuzz/shrink.mjs';
@@ -21,6 +22,7 @@ const HELP = `npm run fuzz -- [options]
   --seconds N         how long (default 60)
   --count N           how many comparisons, instead
   --replay SEED:PATH  one case again, shrunk (a difference that was found prints this)
+  --check             compare wbuild check with docker buildx build --check, and build nothing
   --case FILE         one case in the format of ../shared/parity, from a file
   --save DIR          writes each shrunk case there, with what BuildKit gave as \`expect\`
   --builder ADDR      a buildkitd: unix:///path or tcp://host:port; needs docker-buildx on PATH, and no docker
@@ -60,6 +62,7 @@ const { values: opt } = parseArgs({
     seconds: { type: 'string' },
     count: { type: 'string' },
     replay: { type: 'string' },
+    check: { type: 'boolean', default: false },
     case: { type: 'string' },
     save: { type: 'string' },
     builder: { type: 'string' },
@@ -94,9 +97,9 @@ async function findFeatures(comparer) {
 async function runCase(comparer) {
   const { name, expect: _expect, about, area: _area, anyLine: _anyLine, ...c } = readCase(opt.case);
   const found = await comparer.compareAlone({ context: [], platform: 'wasi/wasm', ...c });
-  const outcome = found.result.ok ? 'built' : `refused: ${found.result.error}`;
+  const outcome = opt.check ? 'checked' : found.result.ok ? 'built' : `refused: ${found.result.error}`;
   console.log(found.verdict ? [found.verdict.kind, ...found.verdict.details].join('\n') : `no difference (${outcome})`);
-  if (opt.save) saveCase(opt.save, { c, ...found }, { name: name ?? 'case', about: about ?? '' });
+  if (opt.save && !opt.check) saveCase(opt.save, { c, ...found }, { name: name ?? 'case', about: about ?? '' });
   return found.verdict ? 1 : 0;
 }
 
@@ -140,18 +143,15 @@ async function run(comparer, arbitrary) {
     await shrink(arbitrary, place, { comparer, seconds: Number(opt['shrink-seconds']), save: opt.save, signature });
   };
   await Promise.all(Array.from({ length: Number(opt.jobs) }, one));
-  return conclude(tally, { seed, elapsed: elapsed(), seen });
+  return conclude(comparer, { seed, elapsed: elapsed(), seen });
 }
 
-function conclude(tally, { seed, elapsed, seen }) {
-  const { compared, built, refused, lines, faults, batch, known, cli, different } = tally;
+function conclude(comparer, { seed, elapsed, seen }) {
+  const { compared, different } = comparer.tally;
   const rate = (compared / elapsed).toFixed(1);
   console.log(`
 fuzz: seed ${seed}: ${compared} compared in ${elapsed.toFixed(0)} s (${rate} a second)
-  ${built} built the same, ${refused} refused by both (${lines} with BuildKit's line, in ${faults} of which each named another of several faults first)
-  ${batch} differed only among other builds, whose contexts and steps the daemon had kept or merged, and not alone
-${[...known].map(([why, times]) => `  ${times} known: ${why}\n`).join('')}  ${cli} went through the program
-  ${different} differ`);
+${comparer.summary()}`);
   for (const [signature, times] of seen) console.log(`  ${String(times).padStart(5)}  ${signature}`);
   const failed = compared === 0 ? 1 : different;
   writeResult('fuzz', { passed: compared - different, failed, skipped: 0 });
@@ -172,7 +172,7 @@ async function main() {
   const copy = copyProgram();
   const wbuild = new Wbuild({ dist: path.join(copy, 'dist'), cacheDir: path.join(work, 'cache') });
   try {
-    const comparer = new Comparer({
+    const comparer = new (opt.check ? CheckComparer : Comparer)({
       kit: new BuildKit({ ...daemon, config: path.join(work, 'buildx') }),
       wbuild,
       work,
@@ -183,7 +183,9 @@ async function main() {
       ...(opt.verbose && { log: console.log }),
     });
     console.log(`fuzz: ${await comparer.kit.version()} at ${daemon.builder ?? daemon.host}`);
-    const features = await findFeatures(comparer);
+    const features = opt.check
+      ? Object.fromEntries(Object.keys(PROBES).map((key) => [key, true]))
+      : await findFeatures(comparer);
     if (opt.case) return await runCase(comparer);
     const arbitrary = caseArbitrary(features);
     if (!opt.replay) return await run(comparer, arbitrary);

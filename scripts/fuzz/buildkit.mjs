@@ -111,28 +111,35 @@ export class BuildKit {
 
   /** @returns { ok: true } and the archive at `out`, or { ok: false, error, line } */
   async build({ c, paths, out }) {
-    const args = [
-      'docker-buildx',
-      'build',
-      '--progress=quiet',
-      '--no-cache',
-      '--platform',
-      c.platform,
-      '--build-arg',
-      `SOURCE_DATE_EPOCH=${c.epoch ?? 0}`,
-    ];
-    if (c.target !== undefined) args.push('--target', c.target);
-    for (const [name, p] of Object.entries(paths.contexts)) args.push('--build-context', `${name}=${this.inside(p)}`);
-    args.push(
-      '-f',
-      this.inside(paths.dockerfile),
-      '--output',
-      `type=oci,dest=${this.inside(out)},${EXPORT}`,
-      this.inside(paths.context),
-    );
-    const { code, stderr, late } = await this.run(args);
+    const epoch = `SOURCE_DATE_EPOCH=${c.epoch ?? 0}`;
+    const output = `type=oci,dest=${this.inside(out)},${EXPORT}`;
+    const args = ['--no-cache', '--build-arg', epoch, '--output', output];
+    const { code, stderr, late } = await this.run([...this.#command(c, paths), ...args, this.inside(paths.context)]);
     if (late) return { ok: false, error: 'BuildKit did not end', line: null, late };
     return code === 0 ? { ok: true } : failure(stderr);
+  }
+
+  /** @returns { warnings: { rule, line, detail }[] }, with { error, lines } where the file is refused */
+  async check({ c, paths }) {
+    const call = '--call=check,format=json';
+    const { stdout, stderr } = await this.run([...this.#command(c, paths), call, this.inside(paths.context)]);
+    if (!stdout.startsWith('{')) {
+      const { error, line } = failure(stderr);
+      return { warnings: [], error, lines: [line].filter((n) => n !== null) };
+    }
+    const { warnings, buildError } = JSON.parse(stdout);
+    const linesOf = ({ location }) => (location?.ranges ?? []).map(({ start }) => start.line);
+    return {
+      warnings: (warnings ?? []).map((w) => ({ rule: w.ruleName, line: linesOf(w)[0], detail: w.detail })),
+      ...(buildError && { error: buildError.message, lines: linesOf(buildError) }),
+    };
+  }
+
+  #command(c, paths) {
+    const args = ['docker-buildx', 'build', '--progress=quiet', '--platform', c.platform];
+    if (c.target !== undefined) args.push('--target', c.target);
+    for (const [name, p] of Object.entries(paths.contexts)) args.push('--build-context', `${name}=${this.inside(p)}`);
+    return [...args, '-f', this.inside(paths.dockerfile)];
   }
 }
 

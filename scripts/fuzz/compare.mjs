@@ -23,6 +23,14 @@ export class Comparer {
     Object.assign(this, options);
   }
 
+  summary() {
+    const { built, refused, lines, faults, batch, known, cli, different } = this.tally;
+    return `  ${built} built the same, ${refused} refused by both (${lines} with BuildKit's line, in ${faults} of which each named another of several faults first)
+  ${batch} differed only among other builds, whose contexts and steps the daemon had kept or merged, and not alone
+${[...known].map(([why, times]) => `  ${times} known: ${why}\n`).join('')}  ${cli} went through the program
+  ${different} differ`;
+  }
+
   #prepare(c) {
     const dir = path.join(this.work, String(++this.#number));
     return { c, dir, paths: layOut(c, dir), out: path.join(dir, 'kit.tar'), ownOut: path.join(dir, 'own.tar') };

@@ -31,7 +31,8 @@ export async function shrink(arbitrary, { seed, at }, { comparer, seconds, save,
   console.log(`  shrunk ${run.numShrinks} times: npm run fuzz -- --replay=${seed}:${run.counterexamplePath ?? at}`);
   console.log(`  ${JSON.stringify(best.c, null, 1).replaceAll('\n', '\n  ')}`);
   for (const line of best.verdict.details.slice(0, 12)) console.log(`  > ${line}`);
-  if (save) saveCase(save, best, { name: `${seed}-${at}`.replace(/\W/g, '_'), about: best.verdict.details[0] ?? '' });
+  if (save && best.result.ok !== undefined)
+    saveCase(save, best, { name: `${seed}-${at}`.replace(/\W/g, '_'), about: best.verdict.details[0] ?? '' });
 }
 
 /** Writes a case with what BuildKit made of it. */

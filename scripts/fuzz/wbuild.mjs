@@ -41,13 +41,26 @@ export class Wbuild {
   }
 
   /** @returns { ok: true } and the archive at job.out, or { ok: false, error, lines } or { ok: false, crash } */
-  build(job) {
-    const result = this.#last.then(() => this.#build(job));
+  async build(job) {
+    const result = await this.#ask(optionsOf(job, this.cacheDir));
+    if (!result.ok && !result.crash && fs.existsSync(job.out))
+      return { ok: false, crash: 'it failed and left an output' };
+    return result;
+  }
+
+  /** @returns { diagnostics } or { crash } */
+  check(job) {
+    const { outputs: _, noCache: __, ...options } = optionsOf(job, this.cacheDir);
+    return this.#ask({ ...options, checkOnly: true });
+  }
+
+  #ask(message) {
+    const result = this.#last.then(() => this.#post(message));
     this.#last = result.catch(() => undefined);
     return result;
   }
 
-  async #build(job) {
+  async #post(message) {
     this.#worker ??= await this.#start();
     const worker = this.#worker;
     const result = await new Promise((resolve) => {
@@ -60,12 +73,12 @@ export class Wbuild {
       const onExit = (code) => end({ ok: false, crash: `the thread ended with ${code}` });
       const timer = setTimeout(() => end({ ok: false, crash: `no end after ${LIMIT / 1000} s` }), LIMIT);
       worker.on('message', end).on('error', onError).on('exit', onExit);
-      worker.postMessage(optionsOf(job, this.cacheDir));
+      worker.postMessage(message);
     });
     if (result.crash) {
       await worker.terminate();
       this.#worker = undefined;
-    } else if (!result.ok && fs.existsSync(job.out)) return { ok: false, crash: 'it failed and left an output' };
+    }
     return result;
   }
 
