@@ -4,7 +4,7 @@ import type { Attester } from '../attest/attester.js';
 import { attestsAny } from '../attest/options.js';
 import type { BuilderOptions } from '../buildkit/address.js';
 import type { ContentDigests } from '../context/content-digests.js';
-import { BuildError, describeErrno, errnoOf } from '../diagnostic/build-error.js';
+import { BuildError } from '../diagnostic/build-error.js';
 import type { Diagnostic } from '../diagnostic/diagnostic.js';
 import { checkDestination, type Destination, EXPORTERS, type ExportInput, type Root } from '../exporter/exporter.js';
 import { imagesOf, type Target } from '../oci/image.js';
@@ -12,10 +12,8 @@ import { normalizePlatform } from '../oci/platform.js';
 import type { Snapshot } from '../solver/snapshot.js';
 import { BlobStore } from '../store/blobs.js';
 import { BuildBlobs } from '../store/build-blobs.js';
-import { ImageIndex } from '../store/image-index.js';
 import { defaultStoreFolder, openStore } from '../store/open-store.js';
 import type { StoreWriteOptions } from '../store/store-files.js';
-import { storeTarget } from '../store/stored-image.js';
 import type { Digest } from '../util/digest.js';
 import type { ImageForm } from './assemble-target.js';
 import { checkCacheTo, exportCaches, missesOf, openBuildCache } from './build-cache.js';
@@ -23,6 +21,7 @@ import type { BuildOptions, BuildResult, BuiltImage, OutputSpec } from './build-
 import { checkOutputs } from './check-outputs.js';
 import { ImageWriter, type PlatformBuild, type TargetSource } from './image-writer.js';
 import { openInputs, type PlatformInputs } from './inputs.js';
+import { nameTarget, withoutStore } from './keep-image.js';
 import type { BuildTask, Making } from './making.js';
 import type { Solved } from './open-attester.js';
 import { planBuild } from './plan.js';
@@ -52,7 +51,8 @@ export async function build(given: BuildOptions, internals: BuildInternals = {})
   await checkCacheTo(options);
   const platforms = readPlatforms(options);
   checkOutputs(options, platforms, warn);
-  const opened = openStore(options.cacheDir, warn);
+  const storeLost = (why: string) => withoutStore(why, options, warn);
+  const opened = openStore(options.cacheDir, storeLost);
   try {
     const inputs = await openInputs(options, platforms, opened.scratch);
     let making: Making | undefined;
@@ -64,7 +64,7 @@ export async function build(given: BuildOptions, internals: BuildInternals = {})
         const planning = { ...inputs.dockerfile, target: options.target, platform, excludes, named: known };
         plans.push({ plan: await planBuild(planning, warn), contexts });
       }
-      const task: BuildTask = { options, inputs, plans, opened, warn, emit, onStep, clock };
+      const task: BuildTask = { options, inputs, plans, opened, warn, storeLost, emit, onStep, clock };
       making = await (options.builder ? makeThere(task, options.builder) : makeHere(task));
       const { writer, blobs } = making;
       let first: Target | undefined;
@@ -82,9 +82,8 @@ export async function build(given: BuildOptions, internals: BuildInternals = {})
         });
         const target = artifact ?? made;
         first ??= target;
-        const said = warnings.some((w) => w.code === 'StoreNotWritable');
-        const tell = said ? () => undefined : warn;
-        if (!opened.temporary) await nameTarget(names, target, { blobs, onStep, warn: tell });
+        const tell = warnings.some((w) => w.code === 'StoreNotWritable') ? () => undefined : warn;
+        if (!opened.temporary) await nameTarget(output, target, { blobs, onStep, warn: tell });
       }
       if (making.exportCaches)
         first = await exportTarget(options.outputs[0] ?? DEFAULT_FORM, writer, making.exportCaches);
@@ -133,11 +132,12 @@ async function loadOutput({ load }: OutputSpec, input: ExportInput, { env = {}, 
 }
 
 /** Makes images in this process. */
-async function makeHere({ options, inputs, plans, opened, warn, emit, onStep, clock }: BuildTask): Promise<Making> {
+async function makeHere(task: BuildTask): Promise<Making> {
+  const { options, inputs, plans, opened, warn, emit, onStep, clock } = task;
   const results = new Map<Digest, Promise<Snapshot>>();
   const solved = await solvePlans(plans, { emit, signal: options.signal, results });
   const store = new BlobStore(opened.folder, { onStep });
-  const blobs = new BuildBlobs({ store, spare: opened.spare, report: warn, onStep });
+  const blobs = new BuildBlobs({ store, spare: opened.spare, lost: task.storeLost, onStep });
   const platforms = inputs.platforms.map(({ platform }, i): PlatformBuild => {
     return { platform: normalizePlatform(platform), plan: plans[i]!.plan, solved: solved[i]! };
   });
@@ -247,28 +247,6 @@ async function exportTarget(
       await writer.discardDamaged(output, 'all');
       if (attempt > 1) writer.startApart(output);
     }
-  }
-}
-
-interface Naming extends StoreWriteOptions {
-  readonly blobs: BuildBlobs;
-  readonly warn: (d: Diagnostic) => void;
-}
-
-/** Lists an image that has names in the store. That it cannot be listed is no reason to fail: the output is written. */
-async function nameTarget(names: readonly string[], target: Target, { blobs, onStep, warn }: Naming): Promise<void> {
-  if (names.length === 0) return;
-  for (const { descriptor } of imagesOf(target).flatMap((image) => image.layers))
-    if (!(await blobs.isLasting(descriptor.digest))) return; // that was said
-  try {
-    await new ImageIndex(blobs.store.folder, { onStep }).tag(names, await storeTarget(blobs.store, target));
-  } catch (error) {
-    const unlisted = `${names.join(', ')} is not listed in the store`;
-    if (error instanceof BuildError) {
-      for (const d of error.diagnostics) warn({ ...d, severity: 'warning', message: `${unlisted}: ${d.message}` });
-    } else if (errnoOf(error) !== undefined) {
-      warn({ code: 'StoreNotWritable', severity: 'warning', message: `${unlisted}: ${describeErrno(error)}` });
-    } else throw error;
   }
 }
 

@@ -20,6 +20,8 @@ export interface BuildTask extends StoreWriteOptions {
   readonly plans: readonly PlanToSolve[];
   readonly opened: OpenStore;
   readonly warn: (warning: Diagnostic) => void;
+  /** Hears that the store cannot be used, and why. @throws BuildError where there is no other place for what is built */
+  readonly storeLost: (why: string) => void;
   readonly emit: Emit;
   readonly clock: () => bigint;
 }

@@ -42,13 +42,13 @@ export async function makeRemotely(
   builder: BuilderOptions,
   solveHere: (results?: Map<Digest, Promise<Snapshot>>) => Promise<readonly Snapshot[]>,
 ): Promise<Making> {
-  const { options, inputs, plans, opened, warn, emit, onStep, clock } = task;
+  const { options, inputs, plans, opened, warn, storeLost, emit, onStep, clock } = task;
   const addresses = openAddresses(builder);
   const contextPath = options.context === '-' ? '-' : path.resolve(options.context);
   // what has no name is nobody's to find later
   const named = options.outputs.some((output) => output.names.length > 0);
   const store = new BlobStore(named ? opened.folder : path.join(opened.scratch, 'received'), { onStep });
-  const blobs = new BuildBlobs({ store, spare: opened.spare, report: warn, onStep });
+  const blobs = new BuildBlobs({ store, spare: opened.spare, lost: storeLost, onStep });
   const noCache = options.noCache ?? false;
   const stats = new StatCache(opened.folder, contextPath, { onStep, lookup: !noCache });
   const digests = new ContentDigests(stats, clock);

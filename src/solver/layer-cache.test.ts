@@ -36,7 +36,7 @@ function blobsIn(name: string): BuildBlobs {
   return new BuildBlobs({
     store,
     spare: () => path.join(folder, 'spare'),
-    report: (w) => warnings.push(w.message),
+    lost: (why) => warnings.push(why),
   });
 }
 

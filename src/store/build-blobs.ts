@@ -3,18 +3,16 @@
  * which lie in a spare store that ends with the build. So a store that fails costs a build its cache, and not its output.
  */
 import { BuildError, describeErrno, errnoOf, fail } from '../diagnostic/build-error.js';
-import type { Diagnostic } from '../diagnostic/diagnostic.js';
 import type { Digest } from '../util/digest.js';
 import { BlobStore, type ContentReader } from './blobs.js';
-import { withoutCache } from './open-store.js';
 import type { StoreWriteOptions } from './store-files.js';
 
 export interface BuildBlobsOptions extends StoreWriteOptions {
   readonly store: BlobStore;
   /** Makes the folder of the spare store. */
   readonly spare: () => string;
-  /** Hears once that the store is given up. */
-  readonly report: (warning: Diagnostic) => void;
+  /** Hears once that the store is given up, and why; it may throw. */
+  readonly lost: (why: string) => void;
 }
 
 export class BuildBlobs implements ContentReader {
@@ -93,7 +91,7 @@ export class BuildBlobs implements ContentReader {
       const both = `${message}; nor can a temporary folder be made: ${describeErrno(second)}`;
       fail({ code: 'StoreNotWritable', message: both, ...(hint && { hint }) }, second);
     }
-    this.#options.report(withoutCache(error.diagnostics[0]!.message));
+    this.#options.lost(error.diagnostics[0]!.message);
   }
 }
 

@@ -3,7 +3,6 @@ import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describeErrno, errnoOf } from '../diagnostic/build-error.js';
-import type { Diagnostic } from '../diagnostic/diagnostic.js';
 import { quietly, registerTemporary, removeTree } from '../util/atomic-write.js';
 import { userCacheFolder } from '../util/user-cache.js';
 import { isAlive, processName } from './lock.js';
@@ -27,11 +26,11 @@ export function defaultStoreFolder(env: Readonly<Record<string, string | undefin
 }
 
 /**
- * Opens the store. Where it cannot be written, or is of another version, the build goes on in a temporary one, and says so once.
- * @param report receives `StoreNotWritable` as a warning
+ * Opens the store. Where it cannot be written, or is of another version, there is a temporary one in its place.
+ * @param lost hears then why; it may throw
  * @throws the system error when there is no place for temporary files either
  */
-export function openStore(folder: string, report: (warning: Diagnostic) => void): OpenStore {
+export function openStore(folder: string, lost: (why: string) => void): OpenStore {
   const spare = new Spare();
   try {
     const foreign = foreignLayout(folder);
@@ -41,22 +40,11 @@ export function openStore(folder: string, report: (warning: Diagnostic) => void)
     const scratch = mkdtempSync(path.join(folder, 'builds', `build-${processName()}-`));
     return { folder, scratch, temporary: false, spare: spare.folder, close: closing(scratch, spare) };
   } catch (error) {
-    report(withoutCache(`${folder} cannot be written: ${describeErrno(error)}`));
+    lost(`${folder} cannot be written: ${describeErrno(error)}`);
     const store = spare.folder();
     const scratch = path.dirname(store);
     return { folder: store, scratch, temporary: true, spare: spare.folder, close: closing(undefined, spare) };
   }
-}
-
-/** The one warning of a build that has to do without its store. */
-export function withoutCache(why: string): Diagnostic {
-  const hint = 'make it writable, free some space, or choose another one with --cache-dir';
-  return {
-    code: 'StoreNotWritable',
-    severity: 'warning',
-    message: `the build goes on without its cache: ${why}`,
-    hint,
-  };
 }
 
 /** Why a folder is an OCI layout that must be left alone; undefined when it is none yet, or one that we know. */

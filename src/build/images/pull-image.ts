@@ -43,13 +43,8 @@ export async function pullToStore({ name, cacheDir, platform, emit, ...registry 
   if (typeof wanted === 'string')
     return fail({ code: 'InvalidPlatform', message: wanted, hint: 'write os/arch, as linux/amd64' });
   // what a build that runs now may need is safe from pruning while its folder is there, and so is what is pulled
-  const opened = openStore(cacheDir, ({ message }) =>
-    fail({
-      code: 'StoreNotWritable',
-      message: message.replace('the build goes on without its cache: ', ''),
-      hint: 'make it writable, or choose another one with --cache-dir',
-    }),
-  );
+  const hint = 'make it writable, or choose another one with --cache-dir';
+  const opened = openStore(cacheDir, (message) => fail({ code: 'StoreNotWritable', message, hint }));
   const client = openRegistry(reference.domain, registry);
   try {
     const store = new BlobStore(opened.folder);

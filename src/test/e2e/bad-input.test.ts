@@ -109,3 +109,17 @@ describe('an interrupt', () => {
     120_000,
   );
 });
+
+describe('an image that is to be kept in the store alone', () => {
+  test.each([
+    ['the store cannot be used', { cache: 'no folder' }, 'the cache is where the image is to be kept: '],
+    ['its index is damaged', { 'cache/index.json': 'no JSON' }, 'docker.io/library/a:1 is not listed in the store: '],
+  ])('fails where %s', async (_, files, message) => {
+    rig.write({ Dockerfile: 'FROM scratch\nCOPY a /\n', a: 'a', ...files });
+    const args = ['-t', 'a:1', '--cache-dir', 'cache', '.'];
+    const result = await rig.run(['-o', 'type=image', ...args]);
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toContain(`error[StoreNotWritable]: ${message}`);
+    expect(await rig.run(['-o', 'type=oci,dest=out.tar', ...args])).toMatchObject({ code: 0 });
+  });
+});
