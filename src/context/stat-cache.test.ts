@@ -74,6 +74,16 @@ describe('a file that changed within the grain of the clock', () => {
   });
 });
 
+test('nothing is remembered of a file system whose times do not tell every change', async () => {
+  const tellsChanges = (device: bigint) => device !== 7n;
+  const cache = new StatCache(store, ROOT, { tellsChanges });
+  for (const s of [stamp(1), stamp(2, { dev: 7n })]) cache.remember(s, sha256('x'), NOW);
+  await cache.save(NOW);
+  const later = new StatCache(store, ROOT, { tellsChanges });
+  expect(later.lookup(stamp(1))).toBe(sha256('x'));
+  expect(later.lookup(stamp(2, { dev: 7n }))).toBeUndefined();
+});
+
 test('nothing is written when nothing was learnt', async () => {
   await remember([stamp(1)]);
   const [file] = listFiles(store).filter((f) => !f.endsWith('/'));

@@ -1,10 +1,16 @@
 /**
  * Content digests of files on disk, remembered by their stamp: device, inode, size, mtime, ctime.
  *
- * Covers every way to change a file's bytes through the file system, since each sets ctime. What it cannot see is a change within the
- * clock's grain of the moment of hashing: so a digest is trusted only when mtime and ctime were well in the past when it was taken
- * (git's "racily clean" rule), and a clock that was set back makes files look new, which costs hashing and nothing else. Left out: the
- * path, so that a renamed or moved file is still known.
+ * Covers every way to change a file's bytes by system calls, since each sets ctime. What it cannot see:
+ *
+ * - A change within the clock's grain of the moment of hashing. So a digest is trusted only when mtime and ctime were well in the past when it was
+ *   taken (git's "racily clean" rule); a clock that was set back makes files look new, which costs hashing and nothing else.
+ * - Another file system in the place of this one, whose files have the same numbers and times; a file system without ctimes. So nothing is
+ *   remembered of those where that happens (change-times.ts).
+ * - Writing through a mapping (mmap) that was open, and written to, before the file was hashed: Linux sets the times of a page that is already
+ *   dirty no second time, and on tmpfs only once. Nothing that a program can ask for shows it, so it is told to users (docs/cache.md).
+ *
+ * Left out: the path, so that a renamed or moved file is still known.
  *
  * A file of the cache has a digest of its own in front: one that is torn or flipped is no cache at all. What was not asked for in a week is
  * forgotten, as are older states of an inode, so that two targets of one context keep theirs and none grows for ever.
@@ -16,13 +22,14 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { keepNewest, type StoreWriteOptions, writeStoreFile } from '../store/store-files.js';
 import { type Digest, hexOf, sha256 } from '../util/digest.js';
-import { isOlderThan, STAMP_BYTES, type Stamp } from '../util/stamp.js';
+import { isOlderThan, STAMP_BYTES, type Stamp, stateOf } from '../util/stamp.js';
+import { changeTimes } from './change-times.js';
 
 /** File systems keep times in grains of up to two seconds (FAT); anything younger than that may still change unseen. */
 const GRAIN_NS = 2_000_000_000n;
 
 /** Part of the path: another version neither reads nor harms it. */
-const VERSION = 'v2';
+const VERSION = 'v3';
 
 const NS_PER_DAY = 86_400_000_000_000n;
 /** Days that a digest is kept without being asked for. */
@@ -35,6 +42,8 @@ const MAX_CONTEXTS = 64;
 export interface StatCacheOptions extends StoreWriteOptions {
   /** false: knows nothing, and learns all the same (--no-cache). */
   readonly lookup?: boolean;
+  /** Whether the ctimes of a device tell every change; default: what the mounts of this process say. */
+  readonly tellsChanges?: (device: bigint) => boolean;
 }
 
 /** Lengths of the parts of an entry. */
@@ -95,6 +104,7 @@ export class StatCache {
   readonly #store: string;
   readonly #file: string;
   readonly #options: StatCacheOptions;
+  readonly #tellsChanges: (device: bigint) => boolean;
   #known: KnownStates | undefined;
   readonly #fresh = new Map<string, string>();
   /** Entries of what is known that were asked for, by where they begin. */
@@ -104,6 +114,7 @@ export class StatCache {
   constructor(store: string, root: string, options: StatCacheOptions = {}) {
     this.#store = store;
     this.#options = options;
+    this.#tellsChanges = options.tellsChanges ?? changeTimes();
     this.#file = path.join(store, 'stat', VERSION, hexOf(sha256(root)));
   }
 
@@ -121,7 +132,7 @@ export class StatCache {
 
   /** Remembers a digest that was taken of a file which had this stamp before and after; `startedNs`: the clock before it was read. */
   remember(stamp: Stamp, digest: Digest, startedNs: bigint): void {
-    if (!isOlderThan(stamp, startedNs - GRAIN_NS)) return;
+    if (!isOlderThan(stamp, startedNs - GRAIN_NS) || !this.#tellsChanges(stateOf(stamp).dev)) return;
     this.#fresh.set(keyOf(stamp), hexOf(digest));
   }
 

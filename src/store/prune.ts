@@ -136,5 +136,5 @@ async function removeLeftovers(store: BlobStore, { now, all }: PruneOptions): Pr
     if (found && old(found)) await rm(file, { force: true });
   }
   for (const file of await orphanedIndexFiles(store)) await rm(file, { force: true });
-  if (all) for (const file of await files('stat/v2', /^[0-9a-f]{64}$/)) await rm(file, { force: true });
+  if (all) for (const file of await files('stat/v3', /^[0-9a-f]{64}$/)) await rm(file, { force: true });
 }
