@@ -52,6 +52,11 @@ export class VerifiedBytes {
       yield fresh;
     }
     if (this.#hash.size < this.size) throw new ConnectionError('it sent less than it said', 'SHORT_BODY');
+    this.finish();
+  }
+
+  /** To be called once all bytes are there, after an answer that did not end well: there is nothing left to ask for. */
+  finish(): void {
     if (this.#hash.digest() !== this.digest) this.mismatch('wrong-digest');
   }
 }

@@ -166,6 +166,32 @@ describe('a pull', () => {
     expect(stored()).toEqual(hexes(manifestOf(), CONFIG, LAYER));
   });
 
+  test('does not ask for more when an answer broke off behind the last byte', async () => {
+    serve();
+    let answers = 0;
+    instead(new RegExp(`GET .*${sha256(LAYER)}`), (response, { range }) => {
+      answers++;
+      if (range !== undefined) return response.writeHead(416).end(); // what a registry says to a range behind the end
+      response.writeHead(200, { 'transfer-encoding': 'chunked' });
+      return response.write(LAYER, () => setTimeout(() => response.destroy(), 20)); // and no last chunk
+    });
+    await pull();
+    expect(answers).toBe(1);
+    expect(stored()).toEqual(hexes(manifestOf(), CONFIG, LAYER));
+  });
+
+  test('nor when its bytes are other ones', async () => {
+    serve();
+    instead(new RegExp(`GET .*${sha256(LAYER)}`), (response) => {
+      response.writeHead(200, { 'transfer-encoding': 'chunked' });
+      response.write(Buffer.alloc(LAYER.length, 'x'), () => setTimeout(() => response.destroy(), 20));
+    });
+    expect(await refusal(pull())).toMatchObject({
+      code: 'RegistryFailed',
+      message: expect.stringContaining('it sends other bytes than those of'),
+    });
+  });
+
   test('waits when it is asked to', async () => {
     serve();
     const seen = new Set<string>();

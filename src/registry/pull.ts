@@ -306,6 +306,7 @@ class Pull {
         ({ retryAfter } = answer);
         if (attempt >= retry.attempts) this.#client.unreachable(this.#what, new ConnectionError('it is busy', 'BUSY'));
       } catch (error) {
+        if (isTransientError(error) && verified.offset === size) return verified.finish();
         if (!isTransientError(error) || attempt >= retry.attempts) this.#client.unreachable(this.#what, error);
       }
       if (verified.offset > best) {
