@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { gunzipSync, crc32 as zlibCrc32 } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { compressibleText, kindsOfBytes } from '../test/compressible.js';
@@ -17,7 +20,7 @@ import {
   workersFor,
 } from './gzip.js';
 import { nodeDeflate } from './node-zlib.js';
-import { isPinned, seemsPinned } from './zlib-check.js';
+import { isPinned, machine, seemsPinned } from './zlib-check.js';
 
 const SIZES = [0, 1, 63, 4096, 65_535, 65_536, 700_000];
 
@@ -97,6 +100,37 @@ describe('the long test', () => {
     const memory = { has: async (key: string) => keys.has(key), add: async (key: string) => void keys.add(key) };
     expect(await isPinned(4, memory)).toBe(true);
     expect([...keys]).toEqual([expect.stringMatching(/^zlib level 4 /)]);
+  });
+
+  test('is remembered for the files that the process runs, and for the abilities of the processor', () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'zlib-check-'));
+    try {
+      const library = path.join(folder, 'libz.so.1');
+      const write = (text: string) => {
+        fs.writeFileSync(`${library}.new`, text);
+        fs.renameSync(`${library}.new`, library); // as package managers do
+      };
+      const proc = (flags: string) => (file: string) =>
+        file === '/proc/cpuinfo'
+          ? `processor\t: 0\nflags\t\t: ${flags}\n`
+          : `7f00-7f10 r--p 0 fd:00 11 ${folder}/data\n7f10-7f20 r-xp 1000 fd:00 12   ${library}\n7f20-7f30 rw-p 0 00:00 0\n`;
+      write('zlib');
+      const before = machine(proc('sse2 avx2'));
+      expect(machine(proc('sse2 avx2'))).toBe(before);
+      expect(machine(proc('sse2'))).not.toBe(before);
+      write('zlib-ng');
+      expect(machine(proc('sse2 avx2'))).not.toBe(before);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('is remembered where the system says nothing of that', () => {
+    const none = () => {
+      throw new Error('no /proc');
+    };
+    expect(machine(none)).toBe(machine(none));
+    expect(machine()).toBe(machine());
   });
 });
 

@@ -4,11 +4,10 @@
  *
  * A short one, over text and noise on which those differ, runs before the first piece of every build. A long one, over megabytes of several
  * kinds of data, runs beside the first layer on Node's threads, and its answer is awaited before the layer gets its name; it is remembered
- * for a week by what it depends on: the engine, the zlib that Node was compiled with, the program file and the processor, which chooses among
- * implementations. So a wrong zlib costs the time of one layer, and never a wrong byte.
+ * for a week by what it depends on ({@link machine}). So a wrong zlib costs the time of one layer, and never a wrong byte.
  */
 import { createCipheriv, createHash } from 'node:crypto';
-import { readlinkSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { arch, cpus } from 'node:os';
 import { constants } from 'node:zlib';
 import { nodeDeflate, nodeDeflateSync } from './node-zlib.js';
@@ -32,6 +31,8 @@ export const ANSWERS: readonly (readonly [short: string, long: string])[] = [
   ['8433b731f48654441b8c612d75a0ff75', 'ca56a3882dbb9561b200473f609880d7'],
   ['8433b731f48654441b8c612d75a0ff75', '660c7362a20b6f077cc7873e9a01f64b'],
 ];
+
+const PROCESSORS = '/proc/cpuinfo';
 
 const short = new Map<number, boolean>();
 const long = new Map<number, Promise<boolean>>();
@@ -65,16 +66,45 @@ async function checkLong(level: number, memory: CheckMemory | undefined): Promis
   return true;
 }
 
-/** What the answer depends on. The program file is looked at where the system says which it is. */
-function machine(): string {
-  let program = '';
+/**
+ * What the answer depends on, as far as the system says it: the zlib that Node was compiled with; every file of which the process runs code, since
+ * distributions link zlib apart from Node, and a package that replaces it leaves Node as it is; the processor with its abilities, which choose
+ * among implementations and may differ on virtual machines of one processor.
+ * @param read a file of /proc, which throws where there is none
+ */
+export function machine(read: (file: string) => string = readProc): string {
+  const maps = attempt(() => read('/proc/self/maps'));
+  const code = new Set([...maps.matchAll(/^\S+ ..x. \S+ \S+ \d+ +(\/.*)$/gm)].map(([, file]) => file!));
+  const files = [...code].sort().map((file) => attempt(() => stateOf(file)));
+  const abilities = /^(?:flags|Features)\s*:.*$/m.exec(attempt(() => read(PROCESSORS)))?.[0];
+  const { ZLIB_VERNUM } = constants as Record<string, unknown>;
+  return [arch(), cpus()[0]?.model, abilities, ZLIB_VERNUM, ...files].join(' | ');
+}
+
+function stateOf(file: string): string {
+  const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
+/** A file of /proc; of the list of processors, which may be long, its beginning with the first of them. */
+function readProc(file: string): string {
+  if (file !== PROCESSORS) return readFileSync(file, 'latin1');
+  const fd = openSync(file, 'r');
   try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(readlinkSync('/proc/self/exe'), { bigint: true });
-    program = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
-  } catch {
-    // then the rest must do
+    const bytes = Buffer.alloc(16 * 1024);
+    return bytes.toString('latin1', 0, readSync(fd, bytes));
+  } finally {
+    closeSync(fd);
   }
-  return [arch(), cpus()[0]?.model, (constants as Record<string, unknown>).ZLIB_VERNUM, program].join(' | ');
+}
+
+/** What cannot be had is left out: the rest must do. */
+function attempt(work: () => string): string {
+  try {
+    return work();
+  } catch {
+    return '';
+  }
 }
 
 /** The SHA-256 of buffers one after another, 32 hex digits of it. */
