@@ -52,6 +52,16 @@ async function failure(bytes: Uint8Array) {
   return (error as BuildError).diagnostics[0]!;
 }
 
+test('archives that are read side by side into one file keep their bytes apart', async () => {
+  const text = (name: string, i: number) => `${name}${i} `.repeat(20_000 + i);
+  const archives = await Promise.all(
+    ['a', 'b', 'c'].map((name) => makeTar(...[1, 2, 3].map((i): TarSpec => [`${name}${i}`, text(name, i)]))),
+  );
+  const trees = await Promise.all(archives.map((bytes) => read(bytes)));
+  for (const [k, name] of ['a', 'b', 'c'].entries())
+    expect(show(trees[k]!)).toEqual([1, 2, 3].map((i) => `${name}${i} "${text(name, i)}"`));
+});
+
 describe('names', () => {
   test('are cleaned: ./a, /a and a are one', async () => {
     expect(show(await treeOf(['./'], ['./a', '1'], ['/b', '2'], ['c//./d', '3'], ['a', '4']))).toEqual([
@@ -155,6 +165,18 @@ describe('an archive', () => {
     const diagnostic = await failure(damage(await makeTar(['a', 'x'.repeat(5000)])));
     expect(diagnostic).toMatchObject({ code: 'InvalidContext', hint: 'make the archive again' });
     expect(diagnostic.message).toMatch(/^the archive is damaged: [^:]+$/);
+  });
+
+  test('keeps its bytes when a write takes fewer than it is given', async () => {
+    const { handle } = spool;
+    const stingy = {
+      write: (bytes: Uint8Array, at: number, length: number, position: number) =>
+        handle.write(bytes, at, Math.min(length, 100), position),
+    };
+    const text = Array.from({ length: 2000 }, (_, i) => `${i} `).join('');
+    const archive = stream(await makeTar(['a', text], ['b', text]));
+    const options = { spool: { ...spool, handle: stingy as never }, label: 'x', layer: false };
+    expect(show(await readTarTree(archive, EMPTY_TREE, options))).toEqual([`a "${text}"`, `b "${text}"`]);
   });
 
   test('is not called damaged when the disk is full', async () => {

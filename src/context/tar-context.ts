@@ -8,14 +8,15 @@ import type { FileHandle } from 'node:fs/promises';
 import { BuildError, errnoOf, fail } from '../diagnostic/build-error.js';
 import type { DirectoryNode, FileNode, Metadata } from '../snapshot/file-tree.js';
 import { lookup, resolvePath, TreeEditor } from '../snapshot/tree-editor.js';
+import { writeAll } from '../util/atomic-write.js';
 import { joinPath, pathElements } from '../util/go-path.js';
 import { describeTarError, readTar, type TarEntry } from '../util/read-tar.js';
 
-/** A temporary file that takes the content of archives. */
+/** A temporary file that takes the content of archives, several of which may be read side by side. */
 export interface Spool {
   readonly path: string;
   readonly handle: FileHandle;
-  /** Bytes so far. */
+  /** Bytes that files have, or will have: each takes its range before the first of its bytes is there. */
   size: number;
 }
 
@@ -121,19 +122,20 @@ async function addFile(
   }
 }
 
+/** Puts the content of an entry into a range of the spool that is its own, whatever else is being read meanwhile. */
 async function spoolFile(entry: TarEntry, metadata: Metadata, { spool, label }: ReadTarOptions): Promise<FileNode> {
+  const { size } = entry;
   const offset = spool.size;
+  spool.size += size;
+  let length = 0;
   for await (const chunk of entry.content) {
-    await spool.handle.write(chunk, 0, chunk.length, spool.size);
-    spool.size += chunk.length;
+    if (length + chunk.length > size) break;
+    await writeAll(spool.handle, chunk, offset + length);
+    length += chunk.length;
   }
-  const size = spool.size - offset;
-  return {
-    type: 'file',
-    ...metadata,
-    size,
-    content: { kind: 'file', path: spool.path, offset, label: `${entry.path} in ${label}` },
-  };
+  if (length !== size) throw new Error(`${entry.path} does not have the ${size} bytes that its header says`);
+  const content = { kind: 'file', path: spool.path, offset, label: `${entry.path} in ${label}` } as const;
+  return { type: 'file', ...metadata, size, content };
 }
 
 function makeParents(editor: TreeEditor, path: string): void {

@@ -202,10 +202,11 @@ export async function writeSmallFile(
 
 const fsync = promisify(fsyncCallback);
 
-/** Writes all the bytes: a single write may take fewer. */
-export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes all the bytes: a single write may take fewer. @param position in the file; default: behind what was written before */
+export async function writeAll(handle: Pick<FileHandle, 'write'>, bytes: Uint8Array, position?: number): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at);
+    const place = position === undefined ? null : position + at;
+    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, place);
     at += bytesWritten;
   }
 }
