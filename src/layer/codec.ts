@@ -1,8 +1,15 @@
 /** A compression that works piece by piece, and the stream that its pieces make. */
 
+/**
+ * Raised when the same input makes other bytes: by a change of ours, or by another version of what compresses (pako, zstd-wasm). The keys of layers
+ * have it (solver/layer-key.ts), and so have the names of codecs, by which pieces are found that were compressed before: a layer of pieces of two
+ * versions would be neither.
+ */
+export const LAYER_VERSION = 1;
+
 /** How the pieces of a tar stream are compressed, and joined. The bytes depend on the pieces and on `name` alone. */
 export interface Codec {
-  /** Compression and level: two codecs of one name make the same bytes of the same piece. */
+  /** Compression, level and {@link LAYER_VERSION}: two codecs of one name make the same bytes of the same piece. */
   readonly name: string;
   /** Of a layer, as OCI has it. */
   readonly mediaType: string;

@@ -7,6 +7,7 @@ import { gunzipSync, crc32 as zlibCrc32 } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { compressibleText, kindsOfBytes } from '../test/compressible.js';
 import { compressPieces } from './build-layer.js';
+import { LAYER_VERSION } from './codec.js';
 import {
   combineCrc32,
   crc32,
@@ -21,6 +22,7 @@ import {
 } from './gzip.js';
 import { nodeDeflate } from './node-zlib.js';
 import { isPinned, machine, seemsPinned } from './zlib-check.js';
+import { zstdCodec } from './zstd.js';
 
 const SIZES = [0, 1, 63, 4096, 65_535, 65_536, 700_000];
 
@@ -140,6 +142,16 @@ test('the bytes are the same with any number of workers, and with the reference'
   for (const workers of [1, 2, 4, 8]) expect(hashOf(await gzip(pieces, { workers }))).toBe(expected);
   expect(hashOf(await gzip(pieces, { workers: 2, engine: 'reference' }))).toBe(expected);
   expect(hashOf(await gzip(pieces, { engine: 'reference' }))).toBe(expected);
+});
+
+test('codecs are named by compression, level and the version of layers: what one name compressed serves another layer', async () => {
+  for (const level of [0, 9]) {
+    const codec = await gzipCodec({ level, engine: 'fastest', workers: 0 });
+    expect(codec.name).toBe(`gzip${level}-${LAYER_VERSION}`);
+    await codec.close();
+  }
+  const levels = await Promise.all([0, 1, 19].map((level) => zstdCodec({ level, workers: 0 })));
+  expect(levels.map(({ name }) => name)).toEqual([1, 1, 19].map((level) => `zstd${level}-${LAYER_VERSION}`));
 });
 
 test('threads of our own are started where they pay', () => {

@@ -9,7 +9,7 @@
  */
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { MEDIA_TYPES } from '../oci/media-types.js';
-import type { Codec } from './codec.js';
+import { type Codec, LAYER_VERSION } from './codec.js';
 import { startWorkers } from './deflate-workers.js';
 import { nodeDeflate } from './node-zlib.js';
 import { type CheckMemory, isPinned, seemsPinned } from './zlib-check.js';
@@ -56,7 +56,7 @@ export async function gzipCodec({ level, engine, workers, memory }: GzipOptions)
   const confirmed = node ? isPinned(level, memory) : undefined;
   confirmed?.catch(() => undefined); // heard when it is awaited
   return {
-    name: `gzip${level}`,
+    name: `gzip${level}-${LAYER_VERSION}`,
     mediaType: MEDIA_TYPES.layerGzip,
     header: GZIP_HEADER,
     trailer: gzipTrailer,

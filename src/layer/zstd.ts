@@ -7,7 +7,7 @@
  * @see RFC 8878, section 3.1
  */
 import { MEDIA_TYPES } from '../oci/media-types.js';
-import type { Codec } from './codec.js';
+import { type Codec, LAYER_VERSION } from './codec.js';
 import { startWorkers } from './deflate-workers.js';
 
 /** The library's own, which is also what BuildKit takes when no level is given. */
@@ -28,7 +28,7 @@ export async function zstdCodec({
   const threads = workers > 0 ? await startWorkers(workers, { level: real, engine: 'zstd' }) : undefined;
   const here = threads ? undefined : await zstdCompressor(real);
   return {
-    name: `zstd${real}`,
+    name: `zstd${real}-${LAYER_VERSION}`,
     mediaType: MEDIA_TYPES.layerZstd,
     header: new Uint8Array(0),
     trailer: () => new Uint8Array(0),

@@ -12,14 +12,15 @@
  * that out; it takes the digests while it writes the layer.
  */
 import type { LayerOptions } from '../layer/build-layer.js';
+import { LAYER_VERSION } from '../layer/codec.js';
 import type { Change } from '../snapshot/diff.js';
 import type { FileNode } from '../snapshot/file-tree.js';
 import type { LayerKey } from '../store/records.js';
 import { type Digest, DigestStream } from '../util/digest.js';
 import { encodeText, hasRawBytes } from '../util/text.js';
 
-/** Raised when the bytes of a layer change for the same input. */
-export const LAYER_FORMAT = 'wbuild layer 1';
+/** The first line of what is hashed. */
+export const LAYER_FORMAT = `wbuild layer ${LAYER_VERSION}`;
 
 /** Up to this mtime the field of a tar header does; what is later is written as PAX, even when it is clamped (layer/tar.ts). */
 const MAX_OCTAL_MTIME = 8 ** 11 - 1;
