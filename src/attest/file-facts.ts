@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Content } from '../snapshot/content.js';
 import type { FileNode } from '../snapshot/file-tree.js';
 import { readContent, readContentSync, SMALL_FILE } from '../util/file-content.js';
-import { readProducers, type WasmProducer, WasmScanner } from '../util/wasm-sections.js';
+import { readProducers, type WasmProducer } from '../util/wasm-producers.js';
+import { WasmScanner } from '../util/wasm-sections.js';
 
 export interface FileFacts {
   /** In hex. SPDX wants SHA-1 of every file. */

@@ -9,7 +9,7 @@ import type { Digest } from '../util/digest.js';
 import { hexOf, sha256 } from '../util/digest.js';
 import { goJson, type Json } from '../util/go-json.js';
 import { compareBytes, encodeText } from '../util/text.js';
-import type { WasmProducer } from '../util/wasm-sections.js';
+import type { WasmProducer } from '../util/wasm-producers.js';
 import type { FileFacts } from './file-facts.js';
 
 /** The type of the predicate. */

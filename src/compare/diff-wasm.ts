@@ -1,5 +1,6 @@
 /** Two WebAssembly files, section by section. Toolchains leave paths and versions in custom sections, which are called out. */
-import { producers, type WasmContents, type WasmSection } from '../util/wasm-sections.js';
+import { producers } from '../util/wasm-producers.js';
+import type { WasmContents, WasmSection } from '../util/wasm-sections.js';
 import type { SectionDifference } from './difference.js';
 
 /** So many strings tell enough. */

@@ -1,6 +1,7 @@
 /** What a person wants to see of an image before it is shipped, as data. */
 import type { Platform } from '../oci/descriptor.js';
-import { type WasmItem, WasmScanner } from '../util/wasm-sections.js';
+import type { WasmItem } from '../util/wasm-items.js';
+import { WasmScanner } from '../util/wasm-sections.js';
 import { cleanName } from './archive-files.js';
 import { compressionOf, peek, unpacked } from './blob-bytes.js';
 import { digestsOf } from './diff-image.js';

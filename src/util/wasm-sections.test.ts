@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import wabt from 'wabt';
-import { producers, type WasmContents, WasmScanner } from './wasm-sections.js';
+import { producers } from './wasm-producers.js';
+import { type WasmContents, WasmScanner } from './wasm-sections.js';
 
 const MODULE = `(module
   (import "env" "memory" (memory 1 2))

@@ -4,6 +4,7 @@
  * @see https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md
  */
 import { createHash, type Hash } from 'node:crypto';
+import { componentExports, componentImports, moduleExports, moduleImports, type WasmItem } from './wasm-items.js';
 import { WasmReader } from './wasm-reader.js';
 
 export interface WasmSection {
@@ -21,12 +22,6 @@ export interface WasmSection {
   readonly content?: Buffer;
 }
 
-/** One import or export: `wasi_snapshot_preview1.fd_write`, `func`. */
-export interface WasmItem {
-  readonly name: string;
-  readonly kind: string;
-}
-
 export interface WasmContents {
   readonly kind: 'module' | 'component';
   readonly sections: readonly WasmSection[];
@@ -39,8 +34,6 @@ export interface WasmContents {
 const MODULE_SECTIONS = 'custom type import function table memory global export start element code data datacount tag';
 const COMPONENT_SECTIONS =
   'custom,core module,core instance,core type,component,instance,alias,type,canon,start,import,export,value';
-const KINDS = ['func', 'table', 'memory', 'global', 'tag'];
-const COMPONENT_KINDS = ['core module', 'func', 'value', 'type', 'component', 'instance'];
 
 /** Sections up to this size are kept: imports, exports and custom sections, of which `name` may be large. */
 const KEPT = 4 * 1024 * 1024;
@@ -94,7 +87,8 @@ export class WasmScanner {
     const kind = this.#kind;
     const own = (name: string) => this.#sections.find((s) => s.name === this.#prefix + name)?.content;
     const [imports, exports] = [own('import'), own('export')];
-    const read = kind === 'module' ? { in: moduleImports, out: moduleExports } : { in: externs, out: componentExports };
+    const read =
+      kind === 'module' ? { in: moduleImports, out: moduleExports } : { in: componentImports, out: componentExports };
     return {
       kind,
       sections: this.#sections,
@@ -200,111 +194,4 @@ class Current {
 
 function customName(content: Buffer | undefined): string {
   return (content && new WasmReader(content).name()) ?? '?';
-}
-
-/** One entry of a `producers` section: `processed-by`, `rustc`, `1.80.0`. */
-export interface WasmProducer {
-  /** `language`, `processed-by` or `sdk`; others are not forbidden. */
-  readonly field: string;
-  readonly name: string;
-  /** May be empty. */
-  readonly version: string;
-}
-
-/**
- * What a `producers` section says, with its name in front; as much as can be read of a damaged one.
- * @see https://github.com/WebAssembly/tool-conventions/blob/main/ProducersSection.md
- */
-export function readProducers(content: Buffer): WasmProducer[] {
-  const reader = new WasmReader(content);
-  reader.name();
-  const found: WasmProducer[] = [];
-  const fields = reader.u32() ?? 0;
-  for (let i = 0; i < fields; i++) {
-    const field = reader.name();
-    const values = reader.u32();
-    if (field === undefined || values === undefined) return found;
-    for (let k = 0; k < values; k++) {
-      const [name, version] = [reader.name(), reader.name()];
-      if (name === undefined || version === undefined) return found;
-      found.push({ field, name, version });
-    }
-  }
-  return found;
-}
-
-/** The same for people: `processed-by rustc 1.80.0`, one line each. */
-export function producers(content: Buffer): string[] {
-  return readProducers(content).map(
-    ({ field, name, version }) => `${field} ${name}${version === '' ? '' : ` ${version}`}`,
-  );
-}
-
-function moduleImports(reader: WasmReader): WasmItem[] {
-  return reader.list(() => {
-    const [module, name, kind] = [reader.name(), reader.name(), reader.byte()];
-    if (module === undefined || name === undefined || kind === undefined || !skipImportType(reader, kind)) return;
-    return { name: `${module}.${name}`, kind: KINDS[kind] ?? `kind ${kind}` };
-  });
-}
-
-function skipImportType(reader: WasmReader, kind: number): boolean {
-  const limits = () => {
-    const flags = reader.byte() ?? 0;
-    reader.u32();
-    return (flags & 1) === 0 || reader.u32() !== undefined;
-  };
-  if (kind === 0) return reader.u32() !== undefined;
-  if (kind === 1) return reader.byte() !== undefined && limits();
-  if (kind === 2) return limits();
-  if (kind === 3) return reader.byte() !== undefined && reader.byte() !== undefined;
-  return kind === 4 && reader.byte() !== undefined && reader.u32() !== undefined;
-}
-
-function moduleExports(reader: WasmReader): WasmItem[] {
-  return reader.list(() => {
-    const [name, kind] = [reader.name(), reader.byte()];
-    if (name === undefined || kind === undefined || reader.u32() === undefined) return;
-    return { name, kind: KINDS[kind] ?? `kind ${kind}` };
-  });
-}
-
-/** The imports of a component: names with the kind of what is imported. */
-function externs(reader: WasmReader): WasmItem[] {
-  return reader.list(() => {
-    const name = externName(reader);
-    const kind = name === undefined ? undefined : externKind(reader);
-    return name === undefined || kind === undefined ? undefined : { name, kind };
-  });
-}
-
-function componentExports(reader: WasmReader): WasmItem[] {
-  return reader.list(() => {
-    const name = externName(reader);
-    const sort = reader.byte();
-    if (name === undefined || sort === undefined) return undefined;
-    if (sort === 0) reader.byte();
-    if (reader.u32() === undefined) return undefined;
-    if (reader.byte() === 1 && externKind(reader) === undefined) return undefined;
-    return { name, kind: COMPONENT_KINDS[sort] ?? `sort ${sort}` };
-  });
-}
-
-function externName(reader: WasmReader): string | undefined {
-  const form = reader.byte();
-  if (form === undefined || form > 2) return undefined;
-  const name = reader.name();
-  if (form === 2) reader.name(); // a suffix of the version
-  return name;
-}
-
-function externKind(reader: WasmReader): string | undefined {
-  const sort = reader.byte();
-  if (sort === undefined || sort > 5) return undefined;
-  if (sort === 0 && reader.byte() !== 0x11) return undefined;
-  if (sort === 2 || sort === 3) {
-    const bound = reader.byte();
-    if (sort === 3 && bound === 1) return COMPONENT_KINDS[sort];
-  }
-  return reader.u32() === undefined ? undefined : COMPONENT_KINDS[sort];
 }
