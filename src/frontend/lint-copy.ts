@@ -93,8 +93,10 @@ export function copyIgnoredFile({ stages, excludes, document }: LintContext): Fi
         if (expanded === undefined) return [];
         const path = cleanPath(expanded);
         if ((path === '.' || path === '/') && !ignoresAll) return [];
-        if (!patterns.match(path).matched) return [];
-        const rule = patterns.deciding(path)?.text ?? '';
+        // an absolute path has a folder of the name /, which a set like [^a] matches
+        const matched = [path, ...(/^\/[^/]*$/.test(path) ? ['/'] : [])].find((p) => patterns.match(p).matched);
+        if (matched === undefined) return [];
+        const rule = patterns.deciding(matched)?.text ?? '';
         const hint = `remove ${rule} from the ignore file, or do not copy it`;
         return [
           {

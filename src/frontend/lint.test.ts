@@ -213,6 +213,11 @@ test('each rule of BuildKit names the page where BuildKit explains it', () => {
   });
 });
 
+test('the folder / of an absolute source may be what is ignored', () => {
+  const lines = ['FROM scratch', 'COPY a /', 'COPY /a /', 'COPY /b/a /', 'COPY //? /'];
+  expect(lint(lines, { excludes: ['[^a]'] })).toEqual(['3 CopyIgnoredFile', '5 CopyIgnoredFile']);
+});
+
 describe('a stage that a context stands in for', () => {
   const lines = ['FROM scratch AS one', 'SHELL ["x"]', 'COPY $U gone /', 'ENTRYPOINT a', 'ENTRYPOINT b'];
   const named = new Map([['one', { kind: 'local', excludes: [] } as const]]);
