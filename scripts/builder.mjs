@@ -24,5 +24,6 @@ if (values.builder !== undefined) {
   };
   const args = ['--runInBand', '--testPathPatterns', 'src/test/builder/parity'];
   process.exitCode = runJest('buildkitd', args, { PARITY_BUILDER: JSON.stringify(builder) });
-} else if (FUZZ_ROOTFS) runPeersLane('newer', 'src/test/builder/parity', { env: { PEERS_ROOTFS: FUZZ_ROOTFS } });
+} else if (FUZZ_ROOTFS)
+  runPeersLane('newer', 'src/test/builder/parity', { env: () => ({ PEERS_ROOTFS: FUZZ_ROOTFS }) });
 else runPeersLane('builder', 'src/test/builder', { workers: '--maxWorkers=2' });

@@ -11,26 +11,14 @@ set -euo pipefail
 root=${FUZZ_ROOT:-/var/tmp/wbuild-fuzz}
 suite=${FUZZ_SUITE:-sid}
 rootfs=$root/root
+. "$(dirname "${BASH_SOURCE[0]}")/debian-root.sh"
 fuzz=$rootfs/srv/fuzz # as the daemon sees it: /srv/fuzz
 in_root() { chroot "$rootfs" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
 mounted() { mountpoint -q "$1"; }
 running() { [ -e "$fuzz/docker.pid" ] && [[ "$(tr '\0' ' ' <"/proc/$(cat "$fuzz/docker.pid")/cmdline" 2>/dev/null)" == *"/srv/fuzz/data"* ]]; }
 
-install_root() {
-  [ -e "$root/.ready" ] && return
-  mkdir -p "$root"
-  rm -rf "$rootfs"
-  debootstrap --variant=minbase --include=ca-certificates "$suite" "$rootfs" >"$root/debootstrap.log" 2>&1
-  printf 'APT::Install-Recommends "false";\nAcquire::Check-Valid-Until "false";\n' >"$rootfs/etc/apt/apt.conf.d/99fuzz"
-  printf '#!/bin/sh\nexit 101\n' >"$rootfs/usr/sbin/policy-rc.d" # packages must not start services
-  chmod +x "$rootfs/usr/sbin/policy-rc.d"
-  in_root apt-get update >"$root/apt.log" 2>&1
-  in_root DEBIAN_FRONTEND=noninteractive apt-get install -y docker.io docker-cli docker-buildx iptables >>"$root/apt.log" 2>&1
-  touch "$root/.ready"
-}
-
 up() {
-  install_root
+  install_root "$root" "$suite" docker.io docker-cli docker-buildx iptables
   mkdir -p "$fuzz"
   mounted "$rootfs/proc" || mount --bind /proc "$rootfs/proc"
   mounted "$rootfs/sys" || { mount --rbind /sys "$rootfs/sys"; mount --make-rslave "$rootfs/sys"; }

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { SHARED } from './results.mjs';
+import { ROOT, SHARED } from './results.mjs';
 
 const up = path.join(SHARED, 'peers/up.sh');
 
@@ -17,9 +17,17 @@ export function obstacle() {
 }
 
 /** Starts the peers; those that run already are left as they are. @returns their environment */
-export function startPeers() {
-  const { status, stdout } = spawnSync('bash', [up], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  if (status !== 0) throw new Error('../shared/peers/up.sh failed');
+export const startPeers = () => environmentOf(up);
+
+/** Sets up the root of the engines that images are loaded into; tests start them. @returns its environment */
+export const installEngines = () => environmentOf(path.join(ROOT, 'scripts/engines.sh'), 'install');
+
+function environmentOf(script, ...args) {
+  const { status, stdout } = spawnSync('bash', [script, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (status !== 0) throw new Error(`${path.basename(script)} failed`);
   return Object.fromEntries(
     [...stdout.matchAll(/^export (PEERS_\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
   );

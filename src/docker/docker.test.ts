@@ -127,6 +127,16 @@ describe('an answer', () => {
       'operating system is not supported',
       /containerd-snapshotter/,
     ],
+    [
+      '{"errorDetail":{"message":"cannot load wasi image on linux"}}',
+      'cannot load wasi image on linux',
+      /^turn on .*containerd-snapshotter/,
+    ],
+    [
+      '{"errorDetail":{"message":"open /var/lib/docker/tmp/docker-import-12/blobs/json: no such file or directory"}}',
+      'blobs/json',
+      /^an index, .*containerd-snapshotter/,
+    ],
     ['{"message":"no room \\u001b[31m"}', 'no room', undefined],
     ['{"stream":"hello"}', 'it does not say that the image is loaded', undefined],
     ['', 'it does not say that the image is loaded', undefined],
@@ -136,6 +146,25 @@ describe('an answer', () => {
     const found = await diagnosticOf(load());
     expect(found).toMatchObject({ code: 'DockerRefused', message: expect.stringContaining(message) });
     expect(found.message).not.toContain('\x1b');
+    if (hint) expect(found.hint).toMatch(hint);
+    else expect(found).not.toHaveProperty('hint');
+  });
+
+  test.each([
+    ['choosing an image: no image found in image index for architecture "amd64"', /one platform at a time/],
+    ['writing blob: no space left on device', undefined],
+  ])('of podman, which says of each format that it is not that one: %s', async (why, hint) => {
+    const formats = [
+      'oci: index.json: not a directory',
+      `oci-archive: unable to perform copy: ${why}`,
+      'dir: manifest.json',
+    ];
+    const message = ['failed to load image: no format matches:', ...formats.map((format) => ` * ${format}`)].join('\n');
+    await daemon((_request, response) => {
+      response.writeHead(500, { server: 'Libpod/5.8.6 (linux)' }).end(JSON.stringify({ message }));
+    });
+    const found = await diagnosticOf(load());
+    expect(found.message).toBe(`podman does not load the image: ${why}`);
     if (hint) expect(found.hint).toMatch(hint);
     else expect(found).not.toHaveProperty('hint');
   });
@@ -176,9 +205,9 @@ describe('where there is no Docker', () => {
     fs.writeFileSync(path.join(dir, 'ctr'), script, { mode: 0o755 });
   };
   const env = () => ({ DOCKER_CONFIG: dir, PATH: `${dir}:/usr/bin:/bin`, XDG_RUNTIME_DIR: dir });
-  const attempt = () => {
+  const attempt = (names = ['docker.io/library/a:1']) => {
     const sockets = { docker: path.join(dir, 'no.sock'), podman: path.join(dir, 'no-podman.sock') };
-    return loadImage({ input: exportInput({ names: ['docker.io/library/a:1'] }), env: env(), sockets });
+    return loadImage({ input: exportInput({ names }), env: env(), sockets });
   };
 
   test('podman is asked, by the same API', async () => {
@@ -198,11 +227,14 @@ describe('where there is no Docker', () => {
     await attempt();
     expect(fs.readFileSync(path.join(dir, 'args'), 'utf8')).toBe('images import --all-platforms -\n');
     expect(fs.statSync(path.join(dir, 'archive')).size).toBeGreaterThan(5000);
+    await attempt([]);
+    expect(fs.readFileSync(path.join(dir, 'args'), 'utf8')).toBe(
+      'images import --all-platforms --digests --base-name wbuild -\n',
+    );
     ctr(1);
-    expect(await diagnosticOf(attempt())).toMatchObject({
-      code: 'DockerRefused',
-      message: expect.stringContaining('no good'),
-    });
+    const found = await diagnosticOf(attempt());
+    expect(found).toMatchObject({ code: 'DockerRefused', message: expect.stringContaining('no good') });
+    expect(found).not.toHaveProperty('hint');
   });
 
   test('and nothing else, it is said', async () => {

@@ -11,6 +11,7 @@ import { BuildError, describeErrno, errnoOf, fail } from '../diagnostic/build-er
 import { printable } from '../diagnostic/display.js';
 import type { Emit } from '../progress/event.js';
 import type { DockerEndpoint, Env } from './endpoint.js';
+import { type Engine, refused } from './refusal.js';
 
 export interface Loading {
   /** The archive; read once for each attempt. */
@@ -113,6 +114,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'it closed the connection',
   ENOENT: 'the socket is not there',
+  EPIPE: 'it closed the connection',
   ENOTFOUND: 'no host has that name',
 };
 
@@ -120,28 +122,30 @@ const WORDS: Readonly<Record<string, string>> = {
 async function readAnswer(response: http.IncomingMessage, emit: Emit): Promise<void> {
   let rest = '';
   let size = 0;
-  const heard: Heard = { steps: new Set(), loaded: false };
+  const engine = /^libpod\b/i.test(String(response.headers.server)) ? 'podman' : 'Docker';
+  const heard: Heard = { engine, steps: new Set(), loaded: false };
   response.setEncoding('utf8');
   try {
     for await (const text of response as AsyncIterable<string>) {
       size += text.length;
-      if (size > MAX_ANSWER) refused('its answer has no end');
+      if (size > MAX_ANSWER) refused('its answer has no end', engine);
       const lines = (rest + text).split(/\r?\n/);
       rest = lines.pop()!;
       for (const line of lines) note(line, heard, emit);
     }
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    refused('it closed the connection');
+    refused('it closed the connection', engine);
   } finally {
     response.destroy();
   }
   note(rest, heard, emit);
-  if (response.statusCode !== 200) refused(`status ${response.statusCode}`);
-  if (!heard.loaded) refused('it does not say that the image is loaded');
+  if (response.statusCode !== 200) refused(`status ${response.statusCode}`, engine);
+  if (!heard.loaded) refused('it does not say that the image is loaded', engine);
 }
 
 interface Heard {
+  readonly engine: Engine;
   readonly steps: Set<string>;
   loaded: boolean;
 }
@@ -164,7 +168,7 @@ function note(line: string, heard: Heard, emit: Emit): void {
     return; // a line for people
   }
   const error = message.errorDetail?.message ?? message.error ?? message.message;
-  if (typeof error === 'string') refused(error);
+  if (typeof error === 'string') refused(error, heard.engine);
   if (/^Loaded image/.test(message.stream ?? '')) heard.loaded = true;
   const { steps } = heard;
   const { id: layer, progressDetail } = message;
@@ -177,30 +181,21 @@ function note(line: string, heard: Heard, emit: Emit): void {
   if (current === total) emit({ type: 'step-done', id });
 }
 
-/** What the classic image store of Docker says of images for other systems than its own. */
-const CLASSIC_STORE = /operating system is not supported|unsupported os|cannot be used on this platform/i;
-
-/** What it says of an archive without manifest.json, which an index is. */
-const NO_INDEX = /manifest\.json|invalid archive/i;
-
-function refused(text: string): never {
-  const setting =
-    'turn on the containerd image store: {"features":{"containerd-snapshotter":true}} in daemon.json, or Settings, General, "Use containerd" in Docker Desktop';
-  const why = printable(text.trim()).slice(0, 500);
-  const hint = CLASSIC_STORE.test(text) || NO_INDEX.test(text) ? setting : undefined;
-  return fail({ code: 'DockerRefused', message: `Docker does not load the image: ${why}`, ...(hint && { hint }) });
-}
-
 /**
- * Sends an archive to `ctr images import`.
+ * Sends an archive to `ctr images import`. containerd lists images by name alone, and drops what has none: without a name it is
+ * `wbuild@sha256:…`.
  * @returns false when there is no ctr
  * @throws BuildError `DockerRefused`
  */
-export async function loadIntoContainerd(env: Env, { archive, emit, signal }: Loading): Promise<boolean> {
-  const options = { env: { ...env }, stdio: ['pipe', 'ignore', 'pipe'] as const, ...(signal && { signal }) };
-  const child = spawn('ctr', ['images', 'import', '--all-platforms', '-'], {
-    ...options,
+export async function loadIntoContainerd(
+  env: Env,
+  { archive, emit, signal, named }: Loading & { readonly named: boolean },
+): Promise<boolean> {
+  const naming = named ? [] : ['--digests', '--base-name', 'wbuild'];
+  const child = spawn('ctr', ['images', 'import', '--all-platforms', ...naming, '-'], {
+    env: { ...env },
     stdio: ['pipe', 'ignore', 'pipe'],
+    ...(signal && { signal }),
   });
   const absent = new Promise<boolean>((resolve) => {
     child.once('error', () => resolve(true));
@@ -232,11 +227,12 @@ export async function loadIntoContainerd(env: Env, { archive, emit, signal }: Lo
     emit({ type: 'step-done', id });
     return true;
   }
-  const why = printable(Buffer.concat(errors).toString('utf8').trim()).slice(0, 500);
+  const said = Buffer.concat(errors).toString('utf8').trim();
+  const why = printable(/^ctr: (.*)$/ms.exec(said)?.[1] ?? said).slice(0, 500);
   emit({ type: 'step-failed', id, message: why });
-  return fail({
-    code: 'DockerRefused',
-    message: `ctr does not import the image: ${why}`,
-    hint: 'CONTAINERD_ADDRESS says where containerd is',
-  });
+  const hint = NO_CONTAINERD.test(why) && { hint: 'CONTAINERD_ADDRESS says where containerd is' };
+  return fail({ code: 'DockerRefused', message: `ctr does not import the image: ${why}`, ...hint });
 }
+
+/** What ctr says when there is no containerd, or none any more. */
+const NO_CONTAINERD = /cannot access socket|connection error|failed to dial|error reading from server/;

@@ -31,6 +31,6 @@ export async function loadImage({ input, env, context, signal, sockets }: LoadRe
         if (!isAbsent(second)) throw second;
       }
     }
-    if (!(await loadIntoContainerd(env, loading))) throw error;
+    if (!(await loadIntoContainerd(env, { ...loading, named: input.names.length > 0 }))) throw error;
   }
 }

@@ -60,7 +60,9 @@ function printResult(options: BuildCommandOptions, result: BuildResult, io: Comm
   for (const { names } of outputs.filter(({ load }) => load)) {
     const shown = names.map((name) => familiarName(parseReference(name))).join(', ');
     lines.push(
-      shown ? `loaded    ${shown}` : 'loaded    without a name: docker images -a shows it; -t NAME gives it one',
+      shown
+        ? `loaded    ${shown}`
+        : 'loaded    without a name: images -a of docker or podman, or ctr images ls, shows it; -t NAME gives it one',
     );
   }
   if (options.defaultOutput) lines.push('To load it into Docker: docker load -i image.tar');
