@@ -16,11 +16,10 @@ import type { BlobStore } from '../store/blobs.js';
 import { type Digest, parseDigest, sha256 } from '../util/digest.js';
 import { createScheduler } from '../util/scheduler.js';
 import type { Scope } from './auth.js';
-import { type Mismatch, VerifiedBytes } from './body.js';
 import type { RegistryClient } from './client.js';
+import { downloadBlob, pullScopes } from './download.js';
 import { malformed, refused } from './errors.js';
-import { delayBefore, isTransientError, isTransientStatus, wait } from './retry.js';
-import { ConnectionError, type HttpResponse } from './transport.js';
+import type { HttpResponse } from './transport.js';
 
 export interface PullOptions {
   readonly store: BlobStore;
@@ -40,10 +39,6 @@ const ACCEPT = [...INDEXES, ...MANIFESTS].join(', ');
 
 /** More manifests than this are no image; it keeps a registry from leading us on without end. */
 const MAX_MANIFESTS = 1000;
-
-/** Bytes a second below which a blob counts as stuck, in the long run. */
-const SLOWEST = 16 * 1024;
-const GRACE_MS = 60_000;
 
 /** What is read of manifests. Nothing in it is believed. */
 interface ManifestJson {
@@ -82,7 +77,7 @@ class Pull {
     this.#client = client;
     this.#options = options;
     this.#what = `pulling ${formatReference(options.reference)}`;
-    this.#scopes = [{ repository: options.reference.path, actions: ['pull'] }];
+    this.#scopes = pullScopes(options.reference.path);
   }
 
   async run(): Promise<Descriptor> {
@@ -278,88 +273,14 @@ class Pull {
     const id = `pull ${blob.digest}`;
     emit({ type: 'step-started', id, name: `pulling ${blob.digest.slice(0, 19)}` });
     try {
-      await store.write(this.#bytes(blob, (bytes) => emit({ type: 'step-progress', id, bytes, total: blob.size })));
+      const onBytes = (bytes: number) => emit({ type: 'step-progress', id, bytes, total: blob.size });
+      const place = { client: this.#client, repository: this.#options.reference.path, what: this.#what };
+      await store.write(downloadBlob(place, blob, onBytes));
       emit({ type: 'step-done', id });
     } catch (error) {
       emit({ type: 'step-failed', id, message: error instanceof Error ? error.message : String(error) });
       throw error;
     }
-  }
-
-  /** The bytes of a blob, asked for again from where an answer broke off. */
-  async *#bytes({ digest, size }: Descriptor, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array, void> {
-    const verified = new VerifiedBytes(digest, size, (why) => this.#wrongBlob(digest, size, why));
-    const started = Date.now();
-    const { retry, signal } = this.#client;
-    for (let attempt = 1, best = 0; ; attempt++) {
-      let retryAfter: string | undefined;
-      try {
-        const answer = await this.#open(digest, verified.offset);
-        if ('body' in answer) {
-          for await (const chunk of verified.pass(answer.body, answer.skip)) {
-            yield chunk;
-            onBytes(verified.offset);
-            this.#checkSpeed(digest, started, verified.offset);
-          }
-          return;
-        }
-        ({ retryAfter } = answer);
-        if (attempt >= retry.attempts) this.#client.unreachable(this.#what, new ConnectionError('it is busy', 'BUSY'));
-      } catch (error) {
-        if (isTransientError(error) && verified.offset === size) return verified.finish();
-        if (!isTransientError(error) || attempt >= retry.attempts) this.#client.unreachable(this.#what, error);
-      }
-      if (verified.offset > best) {
-        best = verified.offset;
-        attempt = 1;
-      }
-      await wait(delayBefore(attempt, retry, retryAfter), signal);
-    }
-  }
-
-  /** An answer with the bytes from `offset` on, `skip` bytes before them; or when to try again. */
-  async #open(
-    digest: Digest,
-    offset: number,
-  ): Promise<
-    { readonly body: AsyncIterable<Uint8Array>; readonly skip: number } | { readonly retryAfter: string | undefined }
-  > {
-    const range = offset > 0 ? { headers: { range: `bytes=${offset}-` } } : {};
-    const path = `${this.#options.reference.path}/blobs/${digest}`;
-    const response = await this.#client.once({
-      method: 'GET',
-      path,
-      ...range,
-      what: this.#what,
-      scopes: this.#scopes,
-    });
-    if (response.status === 200) return { body: response.body, skip: offset };
-    if (response.status === 206 && offset > 0) {
-      const from = /^bytes (\d+)-/.exec(response.headers['content-range'] ?? '')?.[1];
-      if (from !== String(offset)) return this.#malformed('it sends another part of a blob than was asked for');
-      return { body: response.body, skip: 0 };
-    }
-    if (!isTransientStatus(response.status)) return this.#client.refuse(`${this.#what}: blob ${digest}`, response);
-    response.discard();
-    return { retryAfter: response.headers['retry-after'] };
-  }
-
-  /** A registry that sends a byte now and then would keep us for ever. */
-  #checkSpeed(digest: Digest, started: number, bytes: number): void {
-    const elapsed = Date.now() - started;
-    if (elapsed < GRACE_MS || bytes / (elapsed / 1000) >= SLOWEST) return;
-    this.#client.unreachable(
-      this.#what,
-      new ConnectionError(
-        `it sends ${digest} too slowly: ${bytes} bytes in ${Math.round(elapsed / 1000)} s`,
-        'TOO_SLOW',
-      ),
-    );
-  }
-
-  #wrongBlob(digest: Digest, size: number, why: Mismatch): never {
-    const problem = why === 'too-long' ? `more than the ${size} bytes` : 'other bytes than those';
-    return this.#malformed(`it sends ${problem} of ${digest}`);
   }
 
   #malformed(problem: string): never {
