@@ -6,7 +6,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { BuildError } from '../diagnostic/build-error.js';
-import { type DirectoryNode, EMPTY_TREE, walkTree } from '../snapshot/file-tree.js';
+import { BUILD_TIME, type DirectoryNode, EMPTY_TREE, walkTree } from '../snapshot/file-tree.js';
 import { makeTar, type TarSpec } from '../test/make-tar.js';
 import { readContentSync } from '../util/file-content.js';
 import { readTarTree, type Spool } from './tar-context.js';
@@ -114,6 +114,17 @@ describe('entries', () => {
     expect(tree.entries.get('d')).toMatchObject({ mode: 0o700, uid: 0 });
   });
 
+  test('of folders keep their time, whatever comes into them; a folder that is not named has that of the build', async () => {
+    const tree = await treeOf(
+      ['d/', { mtime: 5 }],
+      ['d/e/', { mtime: 6 }],
+      ['d/e/f', { content: 'x', mtime: 7 }],
+      ['n/f', 'x'],
+    );
+    const d = tree.entries.get('d') as DirectoryNode;
+    expect([d, d.entries.get('e'), tree.entries.get('n')].map((node) => node!.mtime)).toEqual([5, 6, BUILD_TIME]);
+  });
+
   test('that are hard links are one file', async () => {
     expect(show(await treeOf(['a', '1'], ['b', { type: 'link', linkname: './a' }]))).toEqual(['a "1"', 'b = a']);
     const diagnostic = await failure(await makeTar(['b', { type: 'link', linkname: 'a' }]));
@@ -145,6 +156,13 @@ describe('a layer', () => {
     expect(show(tree)).toEqual(['d/', 'd/y "3"', 'e/', 'e/new "5"']);
     expect((tree.entries.get('e') as DirectoryNode).entries.get('new')).toMatchObject({ uid: 7, gid: 8 });
     expect(show(base)).toHaveLength(6); // trees are values
+  });
+
+  test('leaves alone, where it hides all of a folder, what it brought into it itself, in whatever order', async () => {
+    const base = await treeOf(['d/+old', '1'], ['d/s/old', '2'], ['d/t/old', '3'], ['d/+new', '4']);
+    const layer = await makeTar(['d/+new', '5'], ['d/s/new', '6'], ['d/.wh..wh..opq'], ['d/z', '7']);
+    const tree = await read(layer, { layer: true, base });
+    expect(show(tree)).toEqual(['d/', 'd/+new "5"', 'd/s/', 'd/s/new "6"', 'd/z "7"']);
   });
 });
 

@@ -37,9 +37,10 @@ export async function readTarTree(
   base: DirectoryNode,
   options: ReadTarOptions,
 ): Promise<DirectoryNode> {
-  const editor = new TreeEditor(base);
+  const unpacked: Unpacked = { editor: new TreeEditor(base), options, own: new Set(), directories: new Map() };
+  const { editor, directories } = unpacked;
   try {
-    for await (const entry of readTar(source)) await addEntry(editor, entry, options);
+    for await (const entry of readTar(source)) await addEntry(unpacked, entry);
   } catch (error) {
     const isSystem = /^E[A-Z0-9]+$/.test(errnoOf(error) ?? ''); // a full disk under the spool is no fault of the archive
     if (isSystem || error instanceof BuildError) throw error;
@@ -52,10 +53,23 @@ export async function readTarTree(
       error,
     );
   }
+  // at the end, since what is put into a folder changes its time
+  for (const [path, metadata] of directories)
+    if (editor.lstat(path)?.type === 'directory') editor.setDirectory(path, metadata);
   return editor.finish();
 }
 
-async function addEntry(editor: TreeEditor, entry: TarEntry, options: ReadTarOptions): Promise<void> {
+/** An archive that is being laid over a tree. */
+interface Unpacked {
+  readonly editor: TreeEditor;
+  readonly options: ReadTarOptions;
+  /** What came of this archive, and the folders that it lies in: its whiteouts leave that alone. */
+  readonly own: Set<string>;
+  /** The folders that it names, as it describes them. */
+  readonly directories: Map<string, Metadata>;
+}
+
+async function addEntry({ editor, options, own, directories }: Unpacked, entry: TarEntry): Promise<void> {
   const elements = entry.path.split('/').filter((p) => p !== '' && p !== '.');
   if (elements.includes('..')) {
     fail({
@@ -69,7 +83,8 @@ async function addEntry(editor: TreeEditor, entry: TarEntry, options: ReadTarOpt
   const parent = editor.resolve(`/${elements.join('/')}`);
   makeParents(editor, parent);
   const path = joinPath(parent, name);
-  if (options.layer && name.startsWith('.wh.')) return whiteout(editor, parent, name);
+  if (options.layer && name.startsWith('.wh.')) return whiteout({ editor, own }, parent, name);
+  for (let at = path; at !== '/' && !own.has(at); at = joinPath(at, '..')) own.add(at);
   const metadata: Metadata = {
     mode: entry.mode,
     uid: options.layer ? entry.uid : 0,
@@ -82,6 +97,7 @@ async function addEntry(editor: TreeEditor, entry: TarEntry, options: ReadTarOpt
     if (existing && existing.type !== 'directory') editor.remove(path);
     if (existing?.type !== 'directory') editor.mkdir(path, entry.mode);
     editor.setDirectory(path, metadata);
+    directories.set(path, metadata);
     return;
   }
   if (existing) editor.remove(path);
@@ -147,12 +163,22 @@ function makeParents(editor: TreeEditor, path: string): void {
   editor.mkdir(path, 0o755);
 }
 
-/** `.wh.name` removes a name of the layers below; `.wh..wh..opq` all of them. */
-function whiteout(editor: TreeEditor, parent: string, name: string): void {
-  if (name === '.wh..wh..opq') {
-    const directory = editor.lstat(parent);
-    if (directory?.type === 'directory')
-      for (const entry of directory.entries.keys()) editor.remove(joinPath(parent, entry));
-  } else if (editor.lstat(joinPath(parent, name.slice('.wh.'.length))))
-    editor.remove(joinPath(parent, name.slice('.wh.'.length)));
+/**
+ * `.wh.name` removes a name; `.wh..wh..opq` everything in its folder that is of the layers below, wherever in the archive it stands.
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts
+ */
+function whiteout({ editor, own }: Pick<Unpacked, 'editor' | 'own'>, parent: string, name: string): void {
+  const path = joinPath(parent, name.slice('.wh.'.length));
+  if (name === '.wh..wh..opq') removeLower({ editor, own }, parent);
+  else if (editor.lstat(path)) editor.remove(path);
+}
+
+function removeLower({ editor, own }: Pick<Unpacked, 'editor' | 'own'>, folder: string): void {
+  const directory = editor.lstat(folder);
+  if (directory?.type !== 'directory') return;
+  for (const [name, node] of [...directory.entries]) {
+    const path = joinPath(folder, name);
+    if (!own.has(path)) editor.remove(path);
+    else if (node.type === 'directory') removeLower({ editor, own }, path);
+  }
 }

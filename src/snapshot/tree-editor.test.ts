@@ -37,6 +37,16 @@ describe('an editor', () => {
     expect(showTree(editor.finish(), { modes: true })).toEqual(['g/ 6775 1:2', 'g/a/ 3755 0:2', 'h/ 755']);
   });
 
+  test('forgets a directory that it removed, and what was in it', () => {
+    const editor = new TreeEditor(treeOf({ 'd/s/f': '' }));
+    editor.create('/d/s/g', fileOf(''));
+    editor.remove('/d');
+    expect(editor.lstat('/d/s/g')).toBeUndefined();
+    editor.mkdir('/d', 0o755);
+    expect(() => editor.create('/d/s/h', fileOf(''))).toThrow(expect.objectContaining({ reason: 'not-a-directory' }));
+    expect(showTree(editor.finish())).toEqual(['d/']);
+  });
+
   test('refuses what a file system would', () => {
     const editor = new TreeEditor(treeOf({ f: '' }));
     expect(() => editor.create('/f/x', fileOf(''))).toThrow(TreeError);
