@@ -43,7 +43,7 @@ export async function assembleTarget(
 }
 
 /** What an output has as manifests: files are attested by files, and an artifact not at all. */
-export function manifestsOf(attest: AttestOptions, form: Pick<ImageForm, 'type'>, platforms: number): AttestOptions {
+function manifestsOf(attest: AttestOptions, form: Pick<ImageForm, 'type'>, platforms: number): AttestOptions {
   if (form.type === 'local' || form.type === 'tar' || form.type === 'wasm') return {};
   return attestsOf(attest, form, platforms);
 }

@@ -197,7 +197,7 @@ interface Numbered {
 }
 
 /** Pairs of unequal layers, by the longest common subsequence of the diff IDs. */
-export function alignLayers(
+function alignLayers(
   a: readonly OpenLayer[],
   b: readonly OpenLayer[],
 ): readonly (readonly [Numbered | undefined, Numbered | undefined])[] {

@@ -58,7 +58,7 @@ function pick(strings: readonly string[]): string[] {
 }
 
 /** As strings(1): runs of at least four printable ASCII characters, cut to what a line holds. */
-export function printableRuns(content: Buffer): string[] {
+function printableRuns(content: Buffer): string[] {
   const runs = content.toString('latin1').match(/[\x20-\x7e]{4,}/g) ?? [];
   return [...new Set(runs.map((run) => run.slice(0, 160)))];
 }

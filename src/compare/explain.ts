@@ -24,7 +24,7 @@ export interface SideNames {
   readonly b: string;
 }
 
-export const MAX_PLACES = 20;
+const MAX_PLACES = 20;
 /** Places named in the line itself. */
 const MAX_NAMED = 3;
 

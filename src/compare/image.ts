@@ -2,7 +2,7 @@
 import type { Descriptor, Platform } from '../oci/descriptor.js';
 import type { Digest } from '../util/digest.js';
 
-export const IMAGE_FORMS = ['oci-archive', 'oci-layout', 'docker-archive', 'store', 'registry'] as const;
+const IMAGE_FORMS = ['oci-archive', 'oci-layout', 'docker-archive', 'store', 'registry'] as const;
 export type ImageForm = (typeof IMAGE_FORMS)[number];
 
 /** A statement about an image, without its content. */

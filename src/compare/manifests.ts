@@ -127,7 +127,7 @@ const REF_NAME = 'org.opencontainers.image.ref.name';
 const IMAGE_NAME = 'io.containerd.image.name';
 
 /** What index.json calls a manifest. */
-export function namesOf({ annotations }: Descriptor): string[] {
+function namesOf({ annotations }: Descriptor): string[] {
   return [annotations?.[IMAGE_NAME], annotations?.[REF_NAME]].filter((name) => name !== undefined);
 }
 

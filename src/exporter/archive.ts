@@ -46,7 +46,7 @@ export function layoutEntries(input: ExportInput): ArchiveEntry[] {
 }
 
 /** index.json, its fields in the order of Go's struct. */
-export function indexJson(manifests: readonly Json[]): string {
+function indexJson(manifests: readonly Json[]): string {
   return goJson({ schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests });
 }
 

@@ -4,7 +4,6 @@
  */
 import type { Diagnostic, Report, SourceRange } from '../diagnostic/diagnostic.js';
 import fromGrammar from '../generated/from.ohm-bundle.js';
-import { compareBytes } from '../util/text.js';
 import type { Instruction, Word } from './document.js';
 import { type FlagValue, parseFlags } from './flags.js';
 import { foreignProblem } from './foreign.js';
@@ -204,9 +203,3 @@ function invalidArguments(
 ): undefined {
   report({ code: 'InvalidArguments', severity: 'error', range: instruction.range, ...text });
 }
-
-/** The names of all instructions that wbuild builds, for messages. */
-export const SUPPORTED = Object.keys(KEYWORDS)
-  .filter((k) => KEYWORDS[k]!.instead === undefined)
-  .map((k) => k.toUpperCase())
-  .sort(compareBytes);

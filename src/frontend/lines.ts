@@ -9,7 +9,7 @@ import type { Heredoc } from './document.js';
 import { type HeredocStart, heredocsOf } from './heredoc.js';
 
 /** BuildKit reads lines into a buffer of 64 KiB. */
-export const MAX_LINE_BYTES = 65535;
+const MAX_LINE_BYTES = 65535;
 
 /** One instruction's text, continuations joined. */
 export interface LogicalLine {

@@ -29,7 +29,7 @@ const HELPER_MS = 60_000;
 const MAX_HELPER_OUTPUT = 1024 * 1024;
 
 /** Where the file is: DOCKER_CONFIG is its folder. */
-export function dockerConfigPath({ DOCKER_CONFIG: folder, HOME: home }: Env): string {
+function dockerConfigPath({ DOCKER_CONFIG: folder, HOME: home }: Env): string {
   return path.join(folder || path.join(home || homedir(), '.docker'), 'config.json');
 }
 

@@ -31,7 +31,7 @@ export function parseRefusal(status: number, body: string): Refusal {
 }
 
 /** `denied: requested access to the resource is denied`, or `status 502`. */
-export function describeRefusal({ status, errors }: Refusal): string {
+function describeRefusal({ status, errors }: Refusal): string {
   if (errors.length === 0) return `status ${status}`;
   const text = errors.map(({ code, message }) => (message ? `${message} (${code})` : code)).join('; ');
   return `${printable(text).slice(0, MAX_QUOTED)}, status ${status}`;
