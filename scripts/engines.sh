@@ -1,14 +1,10 @@
 #!/bin/bash
-# Docker, podman and containerd for src/test/peers/engines.test.ts, in a Debian root of their own. Needs root and debootstrap.
+# Docker, podman and containerd for src/test/peers/engines.test.ts, in the Debian root of debian-root.sh. Needs root and debootstrap.
 #
-#   engines.sh install   set up if need be (two minutes), print the environment
+#   engines.sh install   set up if need be, print the environment
 #   engines.sh hold      for `unshare --mount --pid --fork`: makes the mounts, says "ready", and lasts as long as its standard input.
 #                        All that is mounted and runs in these namespaces ends with it, whatever becomes of the tests.
-#
-# Environment: ENGINES_ROOT (default /var/tmp/wbuild-engines); ENGINES_SUITE (default sid), read at the first set-up.
 set -euo pipefail
-root=${ENGINES_ROOT:-/var/tmp/wbuild-engines}
-rootfs=$root/root
 . "$(dirname "${BASH_SOURCE[0]}")/debian-root.sh"
 
 hold() {
@@ -26,7 +22,7 @@ hold() {
 
 case "${1:-}" in
   install)
-    install_root "$root" "${ENGINES_SUITE:-sid}" docker.io docker-cli containerd podman crun iptables
+    install_root
     echo "export PEERS_ENGINES=$rootfs"
     ;;
   hold) hold ;;

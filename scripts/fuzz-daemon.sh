@@ -1,16 +1,11 @@
 #!/bin/bash
-# A dockerd for `npm run fuzz` alone, in a Debian root of its own, its data in memory: that makes a build five times as fast, and no one
+# A dockerd for `npm run fuzz` alone, in the Debian root of debian-root.sh, its data in memory: that makes a build five times as fast, and no one
 # else's builds are disturbed. Needs root and debootstrap.
 #
-#   fuzz-daemon.sh          set up if need be (half a minute), start, print the environment to eval
+#   fuzz-daemon.sh          set up if need be, start, print the environment to eval
 #   fuzz-daemon.sh down     stop it and drop its data
 #   fuzz-daemon.sh run COMMAND…   set up and start, run the command in that environment, stop
-#
-# Environment: FUZZ_ROOT (default /var/tmp/wbuild-fuzz); FUZZ_SUITE (default sid, which has dockerd 28.5.2), read at the first set-up.
 set -euo pipefail
-root=${FUZZ_ROOT:-/var/tmp/wbuild-fuzz}
-suite=${FUZZ_SUITE:-sid}
-rootfs=$root/root
 . "$(dirname "${BASH_SOURCE[0]}")/debian-root.sh"
 fuzz=$rootfs/srv/fuzz # as the daemon sees it: /srv/fuzz
 in_root() { chroot "$rootfs" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
@@ -18,7 +13,7 @@ mounted() { mountpoint -q "$1"; }
 running() { [ -e "$fuzz/docker.pid" ] && [[ "$(tr '\0' ' ' <"/proc/$(cat "$fuzz/docker.pid")/cmdline" 2>/dev/null)" == *"/srv/fuzz/data"* ]]; }
 
 up() {
-  install_root "$root" "$suite" docker.io docker-cli docker-buildx iptables
+  install_root
   mkdir -p "$fuzz"
   mounted "$rootfs/proc" || mount --bind /proc "$rootfs/proc"
   mounted "$rootfs/sys" || { mount --rbind /sys "$rootfs/sys"; mount --make-rslave "$rootfs/sys"; }

@@ -231,7 +231,8 @@ function statOf(
 /**
  * The fraction of a second of a file's time, made of the real one and of the content. A daemon takes a file for unchanged when size and time are
  * what it has from an earlier build; tools that set times (as for reproducible archives) would leave it with old bytes, and the digest would
- * not be that of a local build. Fractions never reach a layer, and equal files still have equal times.
+ * not be that of a local build. Fractions never reach a layer, and equal files still have equal times. Two contents of one size and one time in
+ * seconds have the same fraction once in 10^9: the protocol has no room for more.
  */
 function contentNsec(nsec: number, digest: string): number {
   const content = Number.parseInt(digest.slice('sha256:'.length, 'sha256:'.length + 12), 16);

@@ -1,8 +1,8 @@
 /**
  * V8's compiled form of the program, kept from run to run where Node does not do that itself: half of the start-up is parsing and compiling.
  *
- * A file of the cache holds the code of one source on one engine. Its name is the digest of the source, of the version of Node
- * and of the path, which stack traces show. V8 itself refuses the code of another V8, or of other flags, but of a source it compares the length alone:
+ * A file of the cache holds the code of one source on one engine. Its name is the digest of the source, of the version and the processor of
+ * Node (a home may be shared), and of the path, which stack traces show. V8 itself refuses the code of another V8, or of other flags, but of a source it compares the length alone:
  * the digest is what makes reuse sound. The bytes follow a digest of their own: one that is torn or flipped is no cache.
  *
  * It lies beside the store, not in it: a store may come from another machine (CI caches), and what is run as code must not.
@@ -46,7 +46,7 @@ export function codeCacheFolder(env: Env): string | undefined {
 /**
  * Loads a CommonJS file by way of the cache.
  * @param folder of the cache; undefined: none
- * @param engine the version of Node
+ * @param engine the version of Node, and what it runs on
  * @returns its exports; `keep` stores its code once it has run, if it was not there
  */
 export function loadWithCodeCache<T>(

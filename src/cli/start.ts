@@ -21,7 +21,8 @@ export async function start(argv: readonly string[], io: ProcessLike, bundle: Bu
   if (code !== undefined) return code;
   if (bundle.cachedByNode) return (bundle.require(bundle.file) as Program).main(argv, io);
   const { codeCacheFolder, loadWithCodeCache } = await import('./code-cache.js');
-  const { program, keep } = loadWithCodeCache<Program>(bundle, codeCacheFolder(io.env), io.version);
+  const engine = `${io.version} ${io.arch}`;
+  const { program, keep } = loadWithCodeCache<Program>(bundle, codeCacheFolder(io.env), engine);
   const result = await program.main(argv, io);
   if (result === 0) keep(); // after a run, so that the functions that it called are in it
   return result;

@@ -242,13 +242,13 @@ describe('containerd', () => {
   });
 });
 
-test('each takes an image of 300 MB', async () => {
+test('each takes an image of 100 MB', async () => {
   const args = ['--platform', MACHINE, '-t', 'large:1'];
-  const inContainerd = await load(args, {}, 300);
+  const inContainerd = await load(args, {}, 100);
   expect(ask('containerd', 'images', 'ls')).toMatch(new RegExp(`library/large:1 .*${inContainerd.manifest}`));
   await engines.start('podman');
-  await load(args, { DOCKER_HOST: HOSTS.podman }, 300);
+  await load(args, { DOCKER_HOST: HOSTS.podman }, 100);
   expect(ask('podman', 'image', 'inspect', '-f', '{{.Digest}}', 'large:1')).toBe(inContainerd.manifest);
-  await load(args, { DOCKER_HOST: HOSTS.docker }, 300);
+  await load(args, { DOCKER_HOST: HOSTS.docker }, 100);
   expect(ask('docker', 'images', '--no-trunc', '-q', 'large:1')).toBe(inContainerd.config);
 }, 120_000);

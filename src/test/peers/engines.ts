@@ -1,5 +1,5 @@
 /**
- * Docker, podman and containerd of the tests' own, where wbuild looks for them: in a root that scripts/engines.sh sets up, in mount and process
+ * Docker, podman and containerd of the tests' own, where wbuild looks for them: in the root of scripts/debian-root.sh, in mount and process
  * namespaces that end with the tests. No process outside of these can be signalled by what is in here.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -63,7 +63,7 @@ export class Engines {
       path.join(ROOT, 'scripts/engines.sh'),
       'hold',
     ];
-    const env = { ...process.env, ENGINES_ROOT: path.dirname(rootfs) };
+    const env = { ...process.env, DEBIAN_ROOT: path.dirname(rootfs) };
     const holder = spawn('unshare', command, { env, stdio: ['pipe', 'pipe', 'inherit'] });
     await new Promise<void>((resolve, reject) => {
       holder.stdout.once('data', () => resolve());
