@@ -183,9 +183,7 @@ async function main() {
       ...(opt.verbose && { log: console.log }),
     });
     console.log(`fuzz: ${await comparer.kit.version()} at ${daemon.builder ?? daemon.host}`);
-    const features = opt.check
-      ? Object.fromEntries(Object.keys(PROBES).map((key) => [key, true]))
-      : await findFeatures(comparer);
+    const features = await findFeatures(comparer);
     if (opt.case) return await runCase(comparer);
     const arbitrary = caseArbitrary(features);
     if (!opt.replay) return await run(comparer, arbitrary);

@@ -123,7 +123,7 @@ export class BuildKit {
   async check({ c, paths }) {
     const call = '--call=check,format=json';
     const { stdout, stderr } = await this.run([...this.#command(c, paths), call, this.inside(paths.context)]);
-    if (!stdout.startsWith('{')) {
+    if (!stdout.trimStart().startsWith('{')) {
       const { error, line } = failure(stderr);
       return { warnings: [], error, lines: [line].filter((n) => n !== null) };
     }
