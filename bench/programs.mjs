@@ -73,6 +73,24 @@ const buildx = {
     ]),
 };
 
+/** On the buildkitd that BUILDKIT_HOST names, without Docker. */
+const buildctl = {
+  title: 'buildctl',
+  there: process.env.BUILDKIT_HOST !== undefined && has('buildctl'),
+  peer: true,
+  cold: (job) => buildctl.again(job, ['--no-cache']),
+  again({ context, dockerfile, out }, more = []) {
+    const file = [
+      '--local',
+      `dockerfile=${path.dirname(dockerfile)}`,
+      '--opt',
+      `filename=${path.basename(dockerfile)}`,
+    ];
+    const from = ['--frontend', 'dockerfile.v0', '--local', `context=${context}`, ...file];
+    return timed('buildctl', ['build', '--progress', 'quiet', ...from, ...more, '--output', `type=oci,dest=${out}`]);
+  },
+};
+
 /** A layout made afresh, one layer put into it. */
 const umoci = {
   title: 'umoci',
@@ -124,6 +142,7 @@ export const PROGRAMS = {
   ),
   'pipe-plain': pipe('tar | sha256sum', 'tar -C "$CONTEXT" -c . | sha256sum'),
   buildx,
+  buildctl,
   buildah,
   umoci,
 };
