@@ -73,6 +73,11 @@ describe('BuilderFailed', () => {
     await expectRefusal('failed', await fake(says('failed to solve: no space left on device')));
   });
 
+  test('when a name has a control character', async () => {
+    const details = 'header key "followpaths" contains value with non-printable ASCII characters';
+    await expectRefusal('control-character', await fake(says(`rpc error: code = Internal desc = ${details}`)));
+  });
+
   test('without the exporter', async () => {
     await expectRefusal('no-exporter', await fake(says('exporter "oci" could not be found')));
   });

@@ -268,6 +268,11 @@ export class RemoteImages {
     // of a daemon that does not know it, and of one that knows it and has it switched off
     const [, capability] = /(?:unknown API capability|requested (?:\S+ )?feature) (\S+)/.exec(message) ?? [];
     if (capability !== undefined) return tooOldFor(capability, shown, { result, cause: error });
+    if (/contains value with non-printable ASCII characters/.test(message)) {
+      const message = `the builder ${shown} cannot be told a name with a control character in it: BuildKit has no way to send one`;
+      const hint = 'rename what COPY or the ignore file names so, or leave --builder out';
+      fail({ code: 'BuilderFailed', message, hint }, error);
+    }
     const hint = /exporter "?oci"? could not be found/.test(message)
       ? 'turn on the containerd image store of Docker (features: containerd-snapshotter), or name a BuildKit daemon'
       : range
