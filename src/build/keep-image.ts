@@ -40,7 +40,7 @@ export async function nameTarget(output: OutputSpec, target: Target, { blobs, on
     warn({ ...diagnostic, severity: 'warning' });
   };
   for (const { descriptor } of imagesOf(target).flatMap((image) => image.layers))
-    if (!(await blobs.isLasting(descriptor.digest))) return unlisted('its layers could not be kept there');
+    if (!(await blobs.isLasting(descriptor.digest))) return unlisted('its layers are not all there');
   try {
     await new ImageIndex(blobs.store.folder, { onStep }).tag(names, await storeTarget(blobs.store, target));
   } catch (error) {

@@ -51,6 +51,7 @@ test('every build gives what it gives alone, and the store is whole at the end',
       count('builds', counts.builds);
       count('layers from the store', counts.cached);
       count('layers built', counts.built);
+      count('images not listed, since a blob was torn out', counts.unlisted);
     }
   } finally {
     for (const { child } of sweepers) child.stdin.end();
