@@ -40,7 +40,9 @@ function wbuild(title, compression) {
   const run = ({ context, dockerfile, out, cache }, hook = []) => {
     const output = `type=oci,dest=${out},compression=${compression}`;
     const args = [...hook, WBUILD, 'build', '--progress', 'quiet', '-f', dockerfile, '-o', output, context];
-    return timed(process.execPath, args, { env: { ...process.env, WBUILD_CACHE_DIR: cache } });
+    // BUILDKIT_HOST is for buildctl: wbuild would build there, too
+    const { BUILDKIT_HOST: _, ...env } = process.env;
+    return timed(process.execPath, args, { env: { ...env, WBUILD_CACHE_DIR: cache } });
   };
   return {
     title,
