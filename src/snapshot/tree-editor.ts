@@ -35,8 +35,8 @@ export class TreeEditor {
   /** Directories that belong to this editor alone. */
   readonly #owned = new Set<DirectoryNode>();
   /**
-   * Some of them by path, as it was given; the root is ''. An entry stays right: a directory that is owned is changed in place, and one that is
-   * removed goes from here with all that is below it.
+   * Some of them by path, as it was given; the root is ''. An entry stays right: a directory that is owned is changed in place, and where one is
+   * removed all are forgotten (what is below it would have to be looked for among them, and they are found again by the way).
    */
   readonly #byPath = new Map<string, MutableDirectory>();
 
@@ -93,7 +93,7 @@ export class TreeEditor {
   /** Removes what is at a path. */
   remove(path: string): void {
     const [parent, name] = this.#parentOf(path);
-    if (parent.entries.get(name)?.type === 'directory') this.#forget(path);
+    if (parent.entries.get(name)?.type === 'directory') this.#byPath.clear();
     parent.entries.delete(name);
     parent.mtime = BUILD_TIME;
     parent.mtimeNsec = 0;
@@ -102,11 +102,6 @@ export class TreeEditor {
   /** Sets fields of a directory. */
   setDirectory(path: string, fields: Partial<Metadata>): void {
     Object.assign(this.#byPath.get(path) ?? this.#own(pathElements(path)), fields);
-  }
-
-  #forget(path: string): void {
-    for (const known of [...this.#byPath.keys()])
-      if (known === path || known.startsWith(`${path}/`)) this.#byPath.delete(known);
   }
 
   #put(parent: MutableDirectory, name: string, node: Node): void {
