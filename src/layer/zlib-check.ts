@@ -76,9 +76,11 @@ export function machine(read: (file: string) => string = readProc): string {
   const maps = attempt(() => read('/proc/self/maps'));
   const code = new Set([...maps.matchAll(/^\S+ ..x. \S+ \S+ \d+ +(\/.*)$/gm)].map(([, file]) => file!));
   const files = [...code].sort().map((file) => attempt(() => stateOf(file)));
-  const abilities = /^(?:flags|Features)\s*:.*$/m.exec(attempt(() => read(PROCESSORS)))?.[0];
+  const [first] = attempt(() => read(PROCESSORS)).split('\n\n');
+  const lines = first!.match(/^(?:model name|flags|Features)\s*:.*$/gm);
+  const processor = lines ?? [cpus()[0]?.model]; // Node's list costs more, the more processors there are
   const { ZLIB_VERNUM } = constants as Record<string, unknown>;
-  return [arch(), cpus()[0]?.model, abilities, ZLIB_VERNUM, ...files].join(' | ');
+  return [arch(), ...processor, ZLIB_VERNUM, ...files].join(' | ');
 }
 
 function stateOf(file: string): string {
